@@ -1,0 +1,126 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let crypto: [Target.Dependency] = [
+    .product(name: "Crypto", package: "swift-crypto"),
+    .product(name: "CryptoExtras", package: "swift-crypto"),
+]
+let x509: [Target.Dependency] = [
+    .product(name: "X509", package: "swift-certificates"),
+    .product(name: "SwiftASN1", package: "swift-asn1"),
+]
+let nio: [Target.Dependency] = [
+    .product(name: "NIOCore", package: "swift-nio"),
+    .product(name: "NIOPosix", package: "swift-nio"),
+    .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOSSL", package: "swift-nio-ssl"),
+]
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+func suite(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "chancery",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "chanceryd", targets: ["chanceryd"]),
+        .executable(name: "chancery", targets: ["chancery"]),
+        .library(name: "ACME", targets: ["ACME"]),
+        .library(name: "ACMEClient", targets: ["ACMEClient"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
+        .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
+
+        room("ACME", crypto + ["CIdn2"]),
+        room("PKIX", crypto + x509),
+        room("DNS", ["CUnbound"]),
+        room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS"]),
+        room("Store", [.product(name: "GRDB", package: "GRDB.swift"), logging, "ACME"]),
+        room("Signing", crypto + x509 + ["PKIX"]),
+        room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room(
+            "Web",
+            nio + [
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                logging, lifecycle, "ACME", "PKIX", "Authority",
+            ]),
+        command(
+            "chanceryd",
+            crypto + nio + [
+                .product(name: "Yams", package: "Yams"),
+                arguments, logging, lifecycle,
+                "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
+            ]),
+
+        room(
+            "ACMEClient",
+            crypto + [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "ACME",
+            ]),
+        room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "ACMEClient"]),
+        command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
+
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        suite("ACMETests", crypto + ["ACME", "TestSupport"]),
+        suite("PKIXTests", crypto + x509 + ["PKIX", "TestSupport"]),
+        suite("DNSTests", ["DNS", "TestSupport"]),
+        suite("ValidationTests", crypto + x509 + nio + ["Validation", "ACME", "DNS", "PKIX", "TestSupport"]),
+        suite("StoreTests", ["Store", "ACME", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
+        suite("SigningTests", crypto + ["Signing", "PKIX", "TestSupport"]),
+        suite(
+            "AuthorityTests",
+            crypto + x509 + [logging, "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "DNS", "TestSupport"]),
+        suite(
+            "WebTests",
+            crypto + nio + [
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
+            ]),
+        suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
+        suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
+        suite("EndToEndTests", ["TestSupport"]),
+    ],
+    swiftLanguageModes: [.v6]
+)
