@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// Runs programs for tests: arguments as they are, no shell, output to files (a pipe can fill up and stall both sides).
 package struct Program: Sendable {

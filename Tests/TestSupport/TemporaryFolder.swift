@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// A folder that lives as long as this value.
 package final class TemporaryFolder: Sendable {
