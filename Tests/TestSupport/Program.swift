@@ -12,6 +12,8 @@ package struct Program: Sendable {
 
     package struct Failure: Error, CustomStringConvertible {
         package let description: String
+
+        package init(_ description: String) { self.description = description }
     }
 
     /// The built program `name` that stands beside the running test bundle.
@@ -66,7 +68,7 @@ package struct Program: Sendable {
             status: inTime ? process.terminationStatus : -1,
             output: (try? String(contentsOfFile: out, encoding: .utf8)) ?? "",
             errors: (try? String(contentsOfFile: err, encoding: .utf8)) ?? "")
-        guard inTime else { throw Failure(description: "\(name) did not end within \(limit) s: \(outcome)") }
+        guard inTime else { throw Failure("\(name) did not end within \(limit) s: \(outcome)") }
         return outcome
     }
 
@@ -79,7 +81,7 @@ package struct Program: Sendable {
         let outcome = try await run(
             name, arguments, environment: environment, input: input, folder: folder, limit: limit)
         guard outcome.status == 0 else {
-            throw Failure(description: "\(name) \(arguments.joined(separator: " ")): \(outcome)")
+            throw Failure("\(name) \(arguments.joined(separator: " ")): \(outcome)")
         }
         return outcome.output
     }
@@ -113,7 +115,7 @@ package final class RunningProgram: @unchecked Sendable {
     package func printed(_ text: String, limit: Double = 60) async throws {
         try await eventually("\(text) in the output of \(log)", limit: limit) {
             if self.output.contains(text) { return true }
-            guard self.isRunning else { throw Program.Failure(description: "ended early:\n\(self.output)") }
+            guard self.isRunning else { throw Program.Failure("ended early:\n\(self.output)") }
             return false
         }
     }
@@ -133,7 +135,7 @@ package final class RunningProgram: @unchecked Sendable {
 package func eventually(_ what: String, limit: Double = 30, _ holds: () async throws -> Bool) async throws {
     let end = ContinuousClock.now.advanced(by: .seconds(limit))
     while try await !holds() {
-        guard ContinuousClock.now < end else { throw Program.Failure(description: "waited \(limit) s in vain for: \(what)") }
+        guard ContinuousClock.now < end else { throw Program.Failure("waited \(limit) s in vain for: \(what)") }
         try await Task.sleep(for: .milliseconds(25))
     }
 }

@@ -67,7 +67,7 @@ final class TestAuthority: @unchecked Sendable {
     func revocationList(of certificate: String) async throws -> String {
         let points = try await Program.succeed(
             "openssl", ["x509", "-in", certificate, "-noout", "-ext", "crlDistributionPoints"])
-        guard let start = points.range(of: "URI:") else { throw Program.Failure(description: "no URL in \(points)") }
+        guard let start = points.range(of: "URI:") else { throw Program.Failure("no URL in \(points)") }
         let url = String(points[start.upperBound...].prefix { !$0.isWhitespace })
         let file = folder.path("crl-\(UUID().uuidString)")
         try await Program.succeed("curl", ["-fsS", "-o", file, url])
