@@ -1,0 +1,36 @@
+package import PKIX
+
+/// Private keys in files: PEM, encrypted by default, readable by openssl.
+package enum KeyFile {
+    /// A new key; RSA takes seconds.
+    package static func generate(_ type: KeyType) throws(SigningError) -> CertificateKey {
+        do { return try CertificateKey(type.kind) } catch { throw .failed(reason: error.reason) }
+    }
+
+    /// Writes a new file `ENCRYPTED PRIVATE KEY` of mode 0600: whole or not at all, and never over another.
+    package static func write(_ key: CertificateKey, to path: String, passphrase: Passphrase) throws(SigningError) {
+        let sealed: [UInt8]
+        do { sealed = try EncryptedKey.seal(key.pkcs8, passphrase) } catch { throw .failed(reason: "it could not be encrypted") }
+        try AtomicFile.write(Array(PEM.encode("ENCRYPTED PRIVATE KEY", sealed).utf8), to: path, mode: 0o600, replacing: false)
+    }
+
+    /// Writes `PRIVATE KEY` in the clear, mode 0600, over what is there: for a server's own TLS key.
+    package static func writeUnencrypted(_ key: CertificateKey, to path: String) throws(SigningError) {
+        try AtomicFile.write(Array(key.pem.utf8), to: path, mode: 0o600)
+    }
+
+    /// The one private key of a PEM file of at most 64 KiB.
+    /// - Parameter passphrase: nil for keys in the clear (PKCS #8, SEC 1, PKCS #1); not used for those if given.
+    /// - Throws: `.wrongPassphrase` whenever what the passphrase opens is no key.
+    package static func read(_ path: String, passphrase: Passphrase?) throws(SigningError) -> CertificateKey {
+        let bytes = try AtomicFile.read(path, maximum: 1 << 16)
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw .unusable(path: path, reason: "it is no text") }
+        do throws(Unacceptable) {
+            let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
+            guard let block = blocks.first(where: { $0.label == "ENCRYPTED PRIVATE KEY" }) else { return try CertificateKey(pem: text) }
+            return try open(block.bytes, passphrase, path)
+        } catch {
+            throw .unusable(path: path, reason: error.reason)
+        }
+    }
+}
