@@ -10,7 +10,9 @@ package enum KeyFile {
     /// Writes a new file `ENCRYPTED PRIVATE KEY` of mode 0600: whole or not at all, and never over another.
     package static func write(_ key: CertificateKey, to path: String, passphrase: Passphrase) throws(SigningError) {
         let sealed: [UInt8]
-        do { sealed = try EncryptedKey.seal(key.pkcs8, passphrase) } catch { throw .failed(reason: "it could not be encrypted") }
+        do { sealed = try EncryptedPrivateKey.seal(key, passphrase: passphrase.bytes) } catch {
+            throw .unwritable(path: path, reason: "the key cannot be encrypted")
+        }
         try AtomicFile.write(Array(PEM.encode("ENCRYPTED PRIVATE KEY", sealed).utf8), to: path, mode: 0o600, replacing: false)
     }
 
@@ -25,12 +27,23 @@ package enum KeyFile {
     package static func read(_ path: String, passphrase: Passphrase?) throws(SigningError) -> CertificateKey {
         let bytes = try AtomicFile.read(path, maximum: 1 << 16)
         guard let text = String(validating: bytes, as: UTF8.self) else { throw .unusable(path: path, reason: "it is no text") }
-        do throws(Unacceptable) {
-            let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
-            guard let block = blocks.first(where: { $0.label == "ENCRYPTED PRIVATE KEY" }) else { return try CertificateKey(pem: text) }
-            return try open(block.bytes, passphrase, path)
-        } catch {
+        let blocks: [PEM.Block]
+        do { blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true) } catch {
             throw .unusable(path: path, reason: error.reason)
+        }
+        if let block = blocks.first(where: { $0.label == "ENCRYPTED PRIVATE KEY" }) {
+            return try open(block.bytes, passphrase, path)
+        }
+        do { return try CertificateKey(pem: text) } catch { throw .unusable(path: path, reason: error.reason) }
+    }
+
+    private static func open(_ der: [UInt8], _ passphrase: Passphrase?, _ path: String) throws(SigningError) -> CertificateKey {
+        guard let passphrase else { throw .passphraseNeeded(path: path) }
+        do { return try EncryptedPrivateKey.open(der, passphrase: passphrase.bytes) } catch {
+            switch error {
+            case .wrongPassphrase: throw .wrongPassphrase(path: path)
+            case .unusable(let reason): throw .unusable(path: path, reason: reason)
+            }
         }
     }
 }
