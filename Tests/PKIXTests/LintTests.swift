@@ -70,7 +70,7 @@ struct LintFixture: CustomTestStringConvertible, Sendable {
             draft.replaced = [(DER.time(draft.description.notAfter), DER.element(0x18, Array("20270108235959Z".utf8)))]
         },
         LintFixture("validity-begins-near-now") { $0.now += 2 * oneDay + 1 },
-        LintFixture("validity-begins-near-now") { $0.description.notBefore += 61 },
+        LintFixture("validity-begins-near-now") { $0.description.notBefore += 2 * oneDay + 1 },
         LintFixture("validity-not-over") { $0.now = $0.description.notAfter },
         LintFixture("validity-within-issuer") {
             $0.description.notAfter = CertificateDescription.notAfter(TestHierarchy.now, lasting: 1825 * 86_400) + 1

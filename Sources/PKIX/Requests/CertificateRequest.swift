@@ -38,7 +38,7 @@ package struct CertificateRequest: Sendable {
         try KeyCheck.check(publicKey)
         guard let scheme = SignatureScheme(algorithmIdentifier: algorithm) else {
             throw .signature(
-                "the request's signature algorithm is not supported: use ECDSA or RSA with SHA-256, SHA-384 or SHA-512, or Ed25519"
+                "the signature algorithm is not supported: use ECDSA or RSA with SHA-256, SHA-384 or SHA-512, or Ed25519"
             )
         }
         guard publicKey.verify(signature: signature, over: info.encoded, algorithm: scheme) else {
