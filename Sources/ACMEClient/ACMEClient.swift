@@ -92,7 +92,7 @@ public final class ACMEClient: Sendable {
         var pauses = Pauses(configuration)
         var again = true
         while true {
-            do {
+            do throws(ACMEClientError) {
                 let wire = try await exchange(WireRequest(method: "GET", url: url, headers: headers(accept: "application/json")))
                 nonces.keep(from: wire)
                 if (300...399).contains(wire.status) { return Answer(url: url, wire: wire) }
@@ -121,7 +121,7 @@ public final class ACMEClient: Sendable {
         var (pauses, again, rejected) = (Pauses(configuration), payload.isEmpty, 0)
         var given: String?
         while true {
-            do {
+            do throws(ACMEClientError) {
                 let nonce: String
                 if let ready = given ?? nonces.take() { nonce = ready } else { nonce = try await freshNonce() }
                 given = nil
@@ -147,7 +147,7 @@ public final class ACMEClient: Sendable {
                     nonces.keep(from: wire)
                     throw error
                 }
-            } catch let error as ACMEClientError {
+            } catch {
                 guard case .transport = error, again else { throw error }
                 again = false
             }

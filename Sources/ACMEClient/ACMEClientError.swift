@@ -13,6 +13,8 @@ public enum ACMEClientError: Error, Sendable, Equatable {
     case failed(String, problem: Problem?)
     /// No answer: name, connection, TLS or HTTP failed. The text is this machine's, not the CA's.
     case transport(String, url: String)
+    /// TLS came to no agreement; mostly the server's certificate has a root that is not trusted here.
+    case untrusted(String, url: String)
     /// An answer came that no ACME server gives, such as a proxy's HTML page.
     case notACME(String, status: Int, url: String)
     /// A URL that is not absolute `https` (RFC 8555 section 6.1), be it the caller's or from an answer.
@@ -52,6 +54,8 @@ extension ACMEClientError: CustomStringConvertible {
                 + (problem.map { " \($0.sentence)" } ?? "")
         case .failed(let what, let problem): "\(what.sanitized)\(problem.map { ": \($0.sentence)" } ?? ".")"
         case .transport(let reason, let url): "No answer from \(url.sanitized): \(reason.sanitized)"
+        case .untrusted(let reason, let url):
+            "\(url.sanitized) is not trusted: is its root missing among the trusted ones? (\(reason.sanitized))"
         case .notACME(let reason, let status, let url):
             "\(url.sanitized) does not answer like an ACME server (HTTP \(status)): \(reason.sanitized)"
         case .insecureURL(let url): "Only absolute https URLs are used, which this is not: \(url.sanitized)"

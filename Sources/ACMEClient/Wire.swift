@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 import NIOSSL
 
 /// One HTTP request, its headers complete.
@@ -77,6 +78,7 @@ final class Wire: Sendable {
             throw error
         } catch {
             if Task.isCancelled || error is CancellationError { throw .cancelled }
+            if case NIOSSLError.handshakeFailed(let why) = error { throw .untrusted(String(describing: why), url: request.url) }
             throw .transport(Self.reason(error), url: request.url)
         }
     }
@@ -110,8 +112,6 @@ final class Wire: Sendable {
             }
             return "cannot connect to \(error.host) port \(error.port)"
                 + (error.connectionErrors.first.map { " (\($0.error))" } ?? "")
-        case NIOSSLError.handshakeFailed(let why):
-            return "TLS failed; a CA with a root of its own needs that root to be trusted (\(why))"
         default: return String(describing: error)
         }
     }
