@@ -89,13 +89,7 @@ let package = Package(
 
         room(
             "ACMEClient",
-            crypto + [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                "ACME",
-            ]),
+            crypto + nio + [.product(name: "AsyncHTTPClient", package: "async-http-client"), "ACME"]),
         room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "ACMEClient"]),
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
