@@ -50,8 +50,11 @@ enum PrivateKeyPEM {
         var inner = sequence.content
         guard element(&inner)?.tag == 0x02, let second = element(&inner) else { return nil }
         switch second.tag {
-        case 0x02: return .rsa  // PKCS#1: version, then the modulus
-        case 0x04: return element(&inner).flatMap { $0.tag == 0xA0 ? curve($0.content) : nil }  // SEC 1: version, scalar, [0] curve
+        // PKCS#1: version, modulus, …
+        case 0x02: return .rsa
+        // SEC 1: version, scalar, [0] curve, …
+        case 0x04: return element(&inner).flatMap { $0.tag == 0xA0 ? curve($0.content) : nil }
+        // PKCS#8: version, algorithm, …
         case 0x30 where second.content.starts(with: rsaEncryption): return .rsa
         case 0x30 where second.content.starts(with: ecPublicKey): return curve(second.content.dropFirst(ecPublicKey.count))
         default: return nil
