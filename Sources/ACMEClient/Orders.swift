@@ -69,6 +69,7 @@ extension ACMEAccount {
     public func finalize(_ placed: PlacedOrder, csr: [UInt8]) async throws(ACMEClientError) -> PlacedOrder {
         var poll = Poll(client.configuration, for: "the CA to issue")
         var (order, sent, last) = (placed.order, 0, nil as Answer?)
+        if order.status == .pending { order = try same(as: placed, await self.order(placed.url)) }
         while true {
             switch order.status {
             case .valid:
