@@ -69,7 +69,7 @@ struct AccountCommand: AsyncParsableCommand {
 
 extension CommonOptions {
     /// Runs a command whose result is an account, and shows it.
-    fileprivate func present(_ work: (Agent) async throws(AgentError) -> AccountView) async throws(AgentError) {
+    fileprivate func present(_ work: (CertificateAgent) async throws(AgentError) -> AccountView) async throws(AgentError) {
         let agent = agent()
         let view = try await reporting { () async throws(AgentError) in try await work(agent) }
         show(

@@ -14,9 +14,9 @@ struct CommonOptions: ParsableArguments {
     var json = false
 
     /// The agent on this store, which tells its steps on the terminal or as lines of JSON.
-    func agent() -> Agent {
+    func agent() -> CertificateAgent {
         let json = json
-        return Agent(
+        return CertificateAgent(
             store: store.map { StoreFolder($0) } ?? .standard(),
             configuration: .init(product: "chancery/\(chanceryVersion)"),
             tell: { event in

@@ -6,7 +6,7 @@ import Foundation
 /// The five steps of an ACME set-up for a person: names, authority, account key, proof, certificate.
 struct Guide {
     private let common: CommonOptions
-    private let agent: Agent
+    private let agent: CertificateAgent
 
     init(_ common: CommonOptions) {
         self.common = common

@@ -132,4 +132,4 @@ struct ProofOptions: ParsableArguments {
     }
 }
 
-extension KeyType: @retroactive ExpressibleByArgument {}
+extension KeyType: ExpressibleByArgument {}

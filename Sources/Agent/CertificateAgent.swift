@@ -4,7 +4,7 @@ import Foundation
 
 /// Certificates kept valid on this host: all that the command `chancery` can do, without its words. Each method that changes
 /// something takes the store's lock for its whole duration; each throws `AgentError`, whose `code` is the process's status.
-package struct Agent: Sendable {
+package struct CertificateAgent: Sendable {
     package let store: StoreFolder
     /// Product and clocks; its trust roots are set for each CA.
     let configuration: ACMEClient.Configuration
