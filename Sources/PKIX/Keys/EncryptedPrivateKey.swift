@@ -99,6 +99,7 @@ package enum EncryptedPrivateKey {
             guard let length = try keyLengths[cipher.oid("a name")] else { throw .key("its cipher is not AES-CBC") }
             keyLength = length
             vector = try cipher.bytes(.octetString, "a vector")
+            guard vector.count == 16 else { throw .malformed("the cipher's vector has not 16 octets") }
             sealed = try fields.bytes(.octetString, "encrypted data")
         }
 
