@@ -74,11 +74,9 @@ let package = Package(
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            nio + [
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                logging, lifecycle, "ACME", "PKIX", "Authority",
+            crypto + nio + [
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                logging, lifecycle, "ACME", "PKIX", "Store", "Authority",
             ]),
         command(
             "chanceryd",
@@ -107,9 +105,6 @@ let package = Package(
         suite(
             "WebTests",
             crypto + nio + [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
         suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
