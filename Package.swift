@@ -117,7 +117,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("EndToEndTests", ["TestSupport"]),
