@@ -112,7 +112,7 @@ struct SettingsTests {
         ("log-format: xml", "one of text, json"),
         ("log-level: loud", "one of trace, debug"),
         ("authority-name: \"a\\nb\"", "without control characters"),
-        ("authority-name: \"\"", "1 to 48 characters"),
+        ("authority-name: \"\"", "1 to 40 characters"),
         ("passphrase-env: \"A=B\"", "a name of letters"),
         ("intermediate-passphrase: hunter2", "a secret may not stand here; remove it and set CHANCERY_INTERMEDIATE_PASSPHRASE"),
         ("tls-certificate: a.pem", "tls-certificate without tls-key; set both"),

@@ -73,7 +73,7 @@ extension Setting {
 
     private static let issuing: [Setting] = [
         .one(
-            "authority-name", \.authorityName, .text(upTo: 48),
+            "authority-name", \.authorityName, .text(upTo: 40),
             "The common name of the root and intermediate begins with it. Used when they are made; changing it later changes nothing."
         ),
         .maybe(

@@ -1,0 +1,120 @@
+import Authority
+import Foundation
+import PKIX
+import Signing
+
+/// Makes root and intermediate in a data folder.
+///
+/// Every step writes one file whole, and looks first whether the file is there: started again after a crash it goes on where it
+/// stopped. The plan file is written first and removed last; while it stands nothing serves from the folder.
+struct Ceremony {
+    let folder: DataFolder
+    let around: Surroundings
+    /// Opens the root's key; nil: a generated one in the root's folder.
+    var rootPassphrase: [UInt8]?
+    /// Opens the intermediate's key; nil: a generated one in the data folder.
+    var intermediatePassphrase: [UInt8]?
+
+    /// What was made, for the person.
+    struct Outcome {
+        var made: [(path: String, what: String)] = []
+        var rootPassphraseIsBeside = false
+    }
+
+    /// - Parameter plan: used when the folder is fresh; a set-up that is under way is completed by its own plan.
+    /// - Throws: `Failure`; the folder can be tried again.
+    func run(_ plan: CeremonyPlan) async throws -> Outcome {
+        try makeFolder(folder.path)
+        let state = try folder.state()
+        guard state != .complete else { return Outcome() }
+        let plan = state == .fresh ? plan : try CeremonyPlan(reading: folder.plan)
+        try plan.check()
+        if state == .fresh { try writeFile(plan.json, to: folder.plan, mode: 0o600) }
+
+        var outcome = Outcome()
+        if !exists(folder.settings) {
+            try writeFile(Array(settingsTemplate(chosen: plan.settings).utf8), to: folder.settings, mode: 0o600)
+            outcome.made.append((folder.settings, "settings, each explained"))
+        }
+        let root = try await makeRoot(plan, &outcome)
+        try await makeIntermediate(plan, root, &outcome)
+        unlink(folder.plan)
+        try syncFolder(folder.path)
+        return outcome
+    }
+
+    private func makeRoot(_ plan: CeremonyPlan, _ outcome: inout Outcome) async throws -> (Certificate509, KeyFileSigner) {
+        try makeFolder(folder.rootFolder)
+        let passphrase = try passphrase(given: rootPassphrase, file: folder.rootPassphrase)
+        outcome.rootPassphraseIsBeside = rootPassphrase == nil
+        let signer = try key(folder.rootKey, plan.keyType, passphrase)
+        if exists(folder.root) { return (try certificate(folder.root), signer) }
+        let now = around.now()
+        let name = DistinguishedName(commonName: commonName(plan, "Root", signer.publicKey), organization: plan.organisation)
+        let description = try CertificateDescription.root(
+            name: name, key: signer.publicKey, serial: serial(), notBefore: now.addingTimeInterval(-3600),
+            notAfter: CertificateDescription.notAfter(now.addingTimeInterval(-3600), lasting: plan.rootLifetime))
+        let linted = try Linted(root: ToBeSigned(description, signedWith: signer.scheme), key: signer.publicKey, at: now)
+        let made = try Certificate509(der: await linted.signed { try await signer.sign($0) })
+        try writeFile(Array(made.pem.utf8), to: folder.root, mode: 0o644)
+        outcome.made.append((folder.root, "the root certificate, valid until \(day(made.notAfter)): for machines that shall trust this authority"))
+        outcome.made.append((folder.rootFolder, "the root's key, encrypted\(outcome.rootPassphraseIsBeside ? ", and its passphrase" : "")"))
+        return (made, signer)
+    }
+
+    private func makeIntermediate(_ plan: CeremonyPlan, _ root: (Certificate509, KeyFileSigner), _ outcome: inout Outcome) async throws {
+        let passphrase = try passphrase(given: intermediatePassphrase, file: folder.intermediatePassphrase)
+        let signer = try key(folder.intermediateKey, plan.keyType, passphrase)
+        if exists(folder.intermediate) { return }
+        let now = around.now()
+        let issuer = try IssuerDescription(root.0)
+        let begin = max(now.addingTimeInterval(-3600), root.0.notBefore)
+        let end = min(CertificateDescription.notAfter(begin, lasting: plan.intermediateLifetime), root.0.notAfter)
+        let name = DistinguishedName(commonName: commonName(plan, "Intermediate", signer.publicKey), organization: plan.organisation)
+        let description = try CertificateDescription.intermediate(
+            name: name, key: signer.publicKey, issuer: issuer, serial: serial(), notBefore: begin, notAfter: end,
+            permitted: plan.permitted.isEmpty ? nil : plan.permitted)
+        let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), as: .intermediate, issuer: issuer, at: now)
+        let made = try Certificate509(der: await linted.signed { try await root.1.sign($0) })
+        try writeFile(Array(made.pem.utf8), to: folder.intermediate, mode: 0o644)
+        let limits = plan.permitted.isEmpty ? "" : ", for names below \(plan.permitted.joined(separator: ", ")) only"
+        outcome.made.append((folder.intermediate, "the intermediate that signs\(limits), valid until \(day(made.notAfter))"))
+        outcome.made.append((folder.intermediateKey, "its key, encrypted"))
+        if intermediatePassphrase == nil { outcome.made.append((folder.intermediatePassphrase, "opens that key at every start")) }
+    }
+
+    /// The given passphrase, or the file's, made on first use from 256 random bits.
+    private func passphrase(given: [UInt8]?, file: String) throws -> [UInt8] {
+        if let given { return given }
+        if !exists(file) {
+            let text = around.random(32).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+            try writeFile(Array((text + "\n").utf8), to: file, mode: 0o600)
+        }
+        return try passphraseFromFile(file)
+    }
+
+    /// The key of the file, made on first use.
+    private func key(_ path: String, _ type: String, _ passphrase: [UInt8]) throws -> KeyFileSigner {
+        if !exists(path) {
+            guard let type = KeyType(rawValue: type) else { throw Failure(.unfinished, "\(folder.plan) names an unknown key type.") }
+            try makeKeyFile(type, path: path, passphrase: passphrase)
+        }
+        return try openKeyFile(path, passphrase: passphrase)
+    }
+
+    private func certificate(_ path: String) throws -> Certificate509 { try readCertificate(path) }
+
+    /// Two authorities of the same name stay apart in a trust store: the name ends with a part of the key identifier.
+    private func commonName(_ plan: CeremonyPlan, _ role: String, _ key: PublicKeyInfo) -> String {
+        let mark = key.keyIdentifier.prefix(3).map { String($0 >> 4, radix: 16, uppercase: true) + String($0 & 15, radix: 16, uppercase: true) }
+        return "\(plan.name) \(role) \(mark.joined())"
+    }
+
+    private func serial() throws -> [UInt8] {
+        while true {
+            if let serial = CertificateDescription.serial(from: around.random(16)) { return serial }
+        }
+    }
+
+    private func day(_ date: Date) -> String { String(seconds(date).prefix(10)) }
+}
