@@ -1,0 +1,97 @@
+public import struct Foundation.Date
+
+/// An order's life (RFC 8555 section 7.1.6).
+public enum OrderStatus: String, Sendable, Codable, CaseIterable {
+    case pending, ready, processing, valid, invalid
+
+    /// What moves an order on.
+    public enum Event: String, Sendable, CaseIterable {
+        /// The last authorization became valid.
+        case authorized
+        /// One failed, expired, was deactivated or revoked.
+        case authorizationLost
+        /// The holder left.
+        case accountDeactivated
+        /// The order's own time is over.
+        case expired
+        /// The CSR was refused; another may follow.
+        case finalizeRefused
+        /// The CSR was accepted.
+        case finalized
+        /// The certificate is stored and reachable.
+        case issued
+        /// There will be no certificate.
+        case issuanceFailed
+    }
+
+    /// - Throws: `IllegalTransition`, and nothing has changed.
+    public func after(_ event: Event) throws(IllegalTransition) -> OrderStatus {
+        switch (self, event) {
+        case (.pending, .authorized): .ready
+        case (.pending, .authorizationLost), (.pending, .accountDeactivated), (.pending, .expired): .invalid
+        case (.ready, .authorizationLost), (.ready, .accountDeactivated), (.ready, .expired): .invalid
+        case (.ready, .finalizeRefused): .ready
+        case (.ready, .finalized): .processing
+        case (.processing, .issued): .valid
+        case (.processing, .issuanceFailed): .invalid
+        default: throw IllegalTransition(self, event)
+        }
+    }
+}
+
+/// An order as a server shows it (RFC 8555 section 7.1.3).
+public struct Order: Sendable, Equatable, Codable {
+    public var status: OrderStatus
+    public var expires: Date?
+    public var identifiers: [Identifier]
+    /// As it was asked for.
+    public var notBefore: Date?
+    /// As it was asked for.
+    public var notAfter: Date?
+    /// Why it became invalid.
+    public var error: Problem?
+    /// URLs.
+    public var authorizations: [String]
+    /// URL.
+    public var finalize: String
+    /// URL, once valid.
+    public var certificate: String?
+
+    public init(
+        status: OrderStatus, expires: Date? = nil, identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil,
+        error: Problem? = nil, authorizations: [String], finalize: String, certificate: String? = nil
+    ) {
+        (self.status, self.expires, self.identifiers) = (status, expires, identifiers)
+        (self.notBefore, self.notAfter, self.error) = (notBefore, notAfter, error)
+        (self.authorizations, self.finalize, self.certificate) = (authorizations, finalize, certificate)
+    }
+}
+
+/// Payload of newOrder (RFC 8555 section 7.4).
+public struct NewOrder: Sendable, Equatable, Codable {
+    public var identifiers: [Identifier]
+    public var notBefore: Date?
+    public var notAfter: Date?
+
+    public init(identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil) {
+        (self.identifiers, self.notBefore, self.notAfter) = (identifiers, notBefore, notAfter)
+    }
+}
+
+/// Payload to an order's finalize URL (RFC 8555 section 7.4).
+public struct Finalize: Sendable, Equatable, Codable {
+    /// base64url of the CSR's DER.
+    public var csr: String
+
+    public init(csr: String) { self.csr = csr }
+}
+
+/// Payload of revokeCert (RFC 8555 section 7.6).
+public struct Revocation: Sendable, Equatable, Codable {
+    /// base64url of the certificate's DER.
+    public var certificate: String
+    /// CRLReason (RFC 5280 section 5.3.1).
+    public var reason: Int?
+
+    public init(certificate: String, reason: Int? = nil) { (self.certificate, self.reason) = (certificate, reason) }
+}
