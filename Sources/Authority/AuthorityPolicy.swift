@@ -1,0 +1,60 @@
+package import ACME
+
+/// Who may have what, for how long. Durations of certificates in whole seconds.
+package struct AuthorityPolicy: Sendable {
+    /// `notAfter - notBefore + 1 s` of a certificate, RFC 5280 section 4.1.2.5 counting both ends.
+    package var certificateLifetime: Duration = .seconds(45 * 86_400)
+    /// How long before now a certificate begins when the order does not say, for clients whose clocks are behind.
+    package var backdate: Duration = .seconds(60)
+    /// How long before now an order may ask its certificate to begin.
+    package var earliestNotBefore: Duration = .seconds(3_600)
+    /// How long after now an order may ask its certificate to begin.
+    package var latestNotBefore: Duration = .seconds(30 * 86_400)
+    /// Until an order, and the authorizations made with it, must be finished.
+    package var orderLifetime: Duration = .seconds(7 * 86_400)
+    /// How long a proof of control counts.
+    package var authorizationLifetime: Duration = .seconds(30 * 86_400)
+    package var maximumNames = 100
+    package var maximumContacts = 10
+    /// Required of new accounts when set; published in the directory.
+    package var termsOfService: String?
+    /// The subtrees in which names may be certified, as in the issuer's name constraints: `corp.example` permits itself and everything
+    /// below. Nil permits every name.
+    package var permittedNames: [String]?
+    /// Challenges offered for a name; a wildcard gets dns-01 only.
+    package var challenges: [ChallengeType] = [.http01, .dns01, .tlsALPN01]
+    /// Waits between the queries of one challenge: its count plus one is how often a target is asked (RFC 8555 section 8.2).
+    package var validationDelays: [Duration] = [.seconds(3), .seconds(10)]
+    /// How many targets are asked at the same time.
+    package var validationConcurrency = 64
+    /// How long a duty belongs to who took it; more than one query with its deadline and the longest wait.
+    package var lease: Duration = .seconds(60)
+    /// How long a finalize request is held for its certificate before it is answered with `processing`.
+    package var issuanceWait: Duration = .seconds(5)
+    /// From thisUpdate to nextUpdate; a new list is signed at half of it.
+    package var revocationListLifetime: Duration = .seconds(7 * 86_400)
+    /// How long revocations gather before a list is signed.
+    package var revocationDebounce: Duration = .seconds(1)
+    /// How far the clock may stand before the latest instant on record and still sign.
+    package var clockTolerance: Duration = .seconds(120)
+
+    package init() {}
+
+    /// RFC 8555 section 8.2: the first query and one after each delay.
+    package var validationAttempts: Int { validationDelays.count + 1 }
+
+    /// - Parameter name: lower case, `*.` allowed.
+    func permits(_ name: DomainName) -> Bool {
+        guard let permittedNames else { return true }
+        return permittedNames.contains { subtree in
+            let subtree = subtree.lowercased()
+            let bare = subtree.hasPrefix(".") ? String(subtree.dropFirst()) : subtree
+            return name.base.hasSuffix("." + bare) || (name.base == bare && !subtree.hasPrefix("."))
+        }
+    }
+}
+
+extension Duration {
+    /// Seconds with their fraction, to add to a `Date`.
+    var inSeconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
+}
