@@ -40,10 +40,12 @@ struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 /// An IPv4 or IPv6 address as text, checked by the system's own parser (no octal, hexadecimal or short forms).
 struct IPAddressText: Sendable, Hashable {
     enum Family: Sendable { case v4, v6 }
+    let text: String
     let family: Family
     let bytes: [UInt8]
 
     init?(_ text: String) {
+        self.text = text
         var four = in_addr()
         var six = in6_addr()
         if inet_pton(AF_INET, text, &four) == 1 {
