@@ -1,0 +1,70 @@
+import Foundation
+import TestSupport
+
+/// A real BIND on loopback with the zone `e2e.test`: every name in it is 127.0.0.1, and records can be changed by nsupdate.
+final class NameServer: Sendable {
+    let folder: TemporaryFolder
+    let port: Int
+    private let named: RunningProgram
+
+    init() async throws {
+        folder = try TemporaryFolder()
+        port = try freePort()
+        try folder.write(
+            "zone",
+            """
+            $TTL 1
+            @ IN SOA ns.e2e.test. admin.e2e.test. 1 60 60 60 1
+            @ IN NS ns.e2e.test.
+            ns IN A 127.0.0.1
+            @ IN A 127.0.0.1
+            * IN A 127.0.0.1
+
+            """)
+        let configuration = try folder.write(
+            "named.conf",
+            """
+            options {
+              directory "\(folder.path)"; pid-file "\(folder.path("named.pid"))"; session-keyfile "\(folder.path("session.key"))";
+              listen-on port \(port) { 127.0.0.1; }; listen-on-v6 { none; };
+              recursion yes; allow-query { any; }; dnssec-validation no; notify no; empty-zones-enable no;
+            };
+            controls { };
+            zone "e2e.test" { type primary; file "\(folder.path("zone"))"; allow-update { 127.0.0.1; }; };
+
+            """)
+        named = try RunningProgram("named", ["-c", configuration, "-f", "-g"], log: folder.path("log"))
+        try await named.printed("all zones loaded")
+        try await named.printed("running")
+    }
+
+    deinit { named.signal(SIGKILL) }
+
+    var address: String { "127.0.0.1:\(port)" }
+
+    /// A program that sets and removes TXT records: `PROGRAM present|cleanup NAME VALUE`, as lego's exec and chancery call it.
+    func hook() throws -> String {
+        try folder.write(
+            "hook.sh",
+            """
+            #!/bin/sh
+            set -eu
+            name=${2%.}.
+            case $1 in
+            present) line="update add $name 1 TXT \\"$3\\"" ;;
+            cleanup) line="update delete $name TXT \\"$3\\"" ;;
+            *) exit 0 ;;
+            esac
+            printf 'server 127.0.0.1 \(port)\\nzone e2e.test\\n%s\\nsend\\n' "$line" | nsupdate
+
+            """, mode: 0o755)
+    }
+
+    /// The same for certbot, which tells by environment; `verb` is `present` or `cleanup`.
+    func certbotHook(_ verb: String) throws -> String {
+        let hook = try hook()
+        return try folder.write(
+            "certbot-\(verb).sh",
+            "#!/bin/sh\nexec \(hook) \(verb) _acme-challenge.$CERTBOT_DOMAIN \"$CERTBOT_VALIDATION\"\n", mode: 0o755)
+    }
+}
