@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Foundation
 
 /// Questions to the DNS. Every lookup is fresh (nothing is cached from one to the next), bounded in time, follows CNAMEs, and takes
 /// the name as it stands: no search domain is ever appended. Truncated answers are asked again over TCP.
@@ -13,7 +14,9 @@ package final class Resolver: Sendable {
     package convenience init(servers: [String] = [], patience: Duration = .seconds(10)) throws(ResolverError) {
         var forwarders: [String] = []
         for server in servers { forwarders.append(try Self.forwarder(server)) }
-        try self.init(Unbound(forwarders.isEmpty ? .system : .servers(forwarders)), patience)
+        let system = forwarders.isEmpty
+        if system { forwarders = Self.nameservers((try? String(contentsOfFile: "/etc/resolv.conf", encoding: .utf8)) ?? "") }
+        try self.init(Unbound(.servers(forwarders, hosts: system)), patience)
     }
 
     /// Knows these records, in zone file syntax (`a.test. 60 IN A 192.0.2.1`), and asks nobody.
@@ -67,6 +70,22 @@ package final class Resolver: Sendable {
             rest = rest.dropFirst(Int(length))
         }
         return text
+    }
+
+    /// The servers that a resolv.conf names, else the one on this host (resolv.conf(5)).
+    static func nameservers(_ file: String) -> [String] {
+        let named = file.split(whereSeparator: \.isNewline).compactMap { line -> String? in
+            let words = line.split(whereSeparator: \.isWhitespace)
+            guard words.count >= 2, words[0] == "nameserver" else { return nil }
+            // A link-local server has its interface behind it.
+            let parts = words[1].split(separator: "%", omittingEmptySubsequences: false)
+            let zone = parts.dropFirst().joined(separator: "%")
+            guard let first = parts.first, IPAddress(first) != nil, zone.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "\"") }) else {
+                return nil
+            }
+            return String(words[1])
+        }
+        return named.isEmpty ? ["127.0.0.1"] : named
     }
 
     /// libunbound's way to write a server: `ADDRESS@PORT`.

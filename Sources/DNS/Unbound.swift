@@ -1,5 +1,6 @@
 internal import CUnbound
 internal import Dispatch
+internal import Glibc
 
 /// The types that are asked for, by number (RFC 1035, 3596, 8659).
 enum RecordType: CInt, Sendable {
@@ -23,10 +24,8 @@ enum RecordType: CInt, Sendable {
 final class Unbound: @unchecked Sendable {
     /// Where the answers come from.
     enum Source {
-        /// `ADDRESS` or `ADDRESS@PORT`, at least one.
-        case servers([String])
-        /// The host's resolver and hosts files.
-        case system
+        /// `ADDRESS` or `ADDRESS@PORT`, at least one; and whether the names of `/etc/hosts` come first.
+        case servers([String], hosts: Bool)
         /// Only these, in zone file syntax; nothing is sent.
         case records([String])
     }
@@ -35,11 +34,23 @@ final class Unbound: @unchecked Sendable {
     private let queue = DispatchQueue(label: "dns")
     private let answers: any DispatchSourceRead
 
-    /// What one lookup shall not leave behind for the next: a client that repairs a record and tries again gets the new one at once.
-    private static let options: KeyValuePairs = [
-        "cache-max-ttl:": "0", "cache-max-negative-ttl:": "0", "msg-cache-size:": "0", "infra-host-ttl:": "0",
-        "edns-buffer-size:": "1232", "do-not-query-localhost:": "no", "unblock-lan-zones:": "yes",
-    ]
+    /// A lookup leaves nothing behind for the next: a client that repairs a record and tries again gets the new one at once. The time
+    /// to live alone does not do that: failures, and answers without an SOA, live 5 seconds whatever is set, but for `forward-no-cache`.
+    private static func configuration(_ servers: [String]) -> String {
+        """
+        server:
+            cache-max-ttl: 0
+            cache-max-negative-ttl: 0
+            infra-host-ttl: 0
+            edns-buffer-size: 1232
+            do-not-query-localhost: no
+            unblock-lan-zones: yes
+        forward-zone:
+            name: "."
+            forward-no-cache: yes
+        \(servers.map { "    forward-addr: \($0)\n" }.joined())
+        """
+    }
 
     init(_ source: Source) throws(ResolverError) {
         guard let handle = ub_ctx_create() else { throw .unbound("out of memory") }
@@ -67,21 +78,29 @@ final class Unbound: @unchecked Sendable {
         try check(ub_ctx_debugout(handle, nil), "log")
         // With `false` it would fork, which a process of many threads does not survive.
         try check(ub_ctx_async(handle, 1), "threads")
-        for (option, value) in options { try check(ub_ctx_set_option(handle, option, value), option) }
         switch source {
-        case .servers(let servers):
-            for server in servers { try check(ub_ctx_set_fwd(handle, server), server) }
-        case .system:
-            try check(ub_ctx_resolvconf(handle, nil), "/etc/resolv.conf")
-            let hosts = ub_ctx_hosts(handle, nil)
-            if hosts != UB_READFILE.rawValue { try check(hosts, "/etc/hosts") }
         case .records(let records):
             try check(ub_ctx_zone_add(handle, ".", "static"), "zone")
             for record in records { try check(ub_ctx_data_add(handle, record), record) }
-            return
+        case .servers(let servers, let hosts):
+            try check(read(configuration(servers), handle), "settings")
+            if hosts {
+                let status = ub_ctx_hosts(handle, nil)
+                if status != UB_READFILE.rawValue { try check(status, "/etc/hosts") }
+            }
+            // libunbound answers the whole of `test.` (RFC 6761) with NXDOMAIN; a private network may well use it.
+            try check(ub_ctx_zone_remove(handle, "test."), "test.")
         }
-        // libunbound answers the whole of `test.` (RFC 6761) with NXDOMAIN; a private network may well use it.
-        try check(ub_ctx_zone_remove(handle, "test."), "test.")
+    }
+
+    /// libunbound reads a forward zone's settings from a file only; this one never touches a disk.
+    private static func read(_ configuration: String, _ handle: OpaquePointer) -> CInt {
+        let file = memfd_create("unbound.conf", CUnsignedInt(MFD_CLOEXEC))
+        guard file >= 0 else { return UB_READFILE.rawValue }
+        defer { _ = close(file) }
+        let bytes = Array(configuration.utf8)
+        guard write(file, bytes, bytes.count) == bytes.count else { return UB_READFILE.rawValue }
+        return ub_ctx_config(handle, "/proc/self/fd/\(file)")
     }
 
     /// Asks once. Ends after `patience`, or when the task is cancelled, whatever the network does.
