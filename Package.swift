@@ -73,11 +73,11 @@ let package = Package(
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            nio + [
+            crypto + nio + [
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
-                logging, lifecycle, "ACME", "PKIX", "Authority",
+                logging, lifecycle, "ACME", "PKIX", "Store", "Authority",
             ]),
         command(
             "chanceryd",

@@ -1,0 +1,65 @@
+internal import ACME
+internal import Authority
+internal import NIOHTTP1
+internal import Store
+
+/// RFC 8555 sections 7.4 and 7.5.
+extension ACMESite {
+    func newOrder(_ request: SignedRequest) async throws -> Answer {
+        let wanted = try NewOrder(Payload(request.payload))
+        return show(try await authority.createOrder(wanted, for: request.account.id), .created)
+    }
+
+    func order(_ request: SignedRequest, _ id: RecordID) async throws -> Answer {
+        try request.expectNoPayload()
+        return show(try await authority.order(id, for: request.account.id))
+    }
+
+    /// Always 200, and with the order's URL: many clients poll where `Location` points.
+    func finalize(_ request: SignedRequest, _ id: RecordID) async throws -> Answer {
+        let payload = try Payload(request.payload)
+        guard let encoded = try payload.string("csr") else { throw Problem.malformed("\"csr\" is missing.") }
+        let csr: [UInt8]
+        do { csr = try Base64URL.decode(encoded) } catch {
+            throw Problem(.badCSR, 400, "\"csr\" is not base64url of DER: \(error.reason)")
+        }
+        return show(try await authority.finalize(id, csr: csr, for: request.account.id))
+    }
+
+    /// View, or deactivation, which is all that can be changed.
+    func authorization(_ request: SignedRequest, _ id: RecordID) async throws -> Answer {
+        let account = try request.account.id
+        guard !request.payload.isEmpty else { return show(try await authority.authorization(id, for: account)) }
+        guard try Payload(request.payload).string("status") == AuthorizationStatus.deactivated.rawValue else {
+            throw Problem.malformed("An authorization is read by POST-as-GET; all it takes is the \"status\" \"deactivated\".")
+        }
+        return show(try await authority.deactivateAuthorization(id, for: account))
+    }
+
+    /// A JSON object, whatever is in it, is a response; an empty payload only looks (RFC 8555 section 7.5.1).
+    func challenge(_ request: SignedRequest, _ id: RecordID, _ type: ChallengeType) async throws -> Answer {
+        let account = try request.account.id
+        let view: ChallengeView
+        if request.payload.isEmpty {
+            view = try await authority.challenge(id, type, for: account)
+        } else {
+            _ = try Payload(request.payload)
+            view = try await authority.respond(id, type, for: account)
+        }
+        let challenge = views.challenge(view)
+        return Answer.json { $0.members(challenge) }.linking(addresses[.authorization(id)], "up").retrying(after: view.retryAfter)
+    }
+
+    private func show(_ view: OrderView, _ status: HTTPResponseStatus = .ok) -> Answer {
+        let order = views.order(view)
+        var answer = Answer.json(status) { $0.members(order) }.with("Location", addresses[.order(view.order.id)])
+            .retrying(after: view.retryAfter)
+        answer.facts.order = view.order.id.text
+        return answer
+    }
+
+    private func show(_ view: AuthorizationView) -> Answer {
+        let authorization = views.authorization(view)
+        return Answer.json { $0.members(authorization) }.retrying(after: view.retryAfter)
+    }
+}
