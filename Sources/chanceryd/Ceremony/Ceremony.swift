@@ -1,4 +1,3 @@
-import Authority
 import Foundation
 import PKIX
 import Signing
@@ -9,11 +8,13 @@ import Signing
 /// stopped. The plan file is written first and removed last; while it stands nothing serves from the folder.
 struct Ceremony {
     let folder: DataFolder
-    let around: Surroundings
+    let now: @Sendable () -> Date
+    /// That many bytes of a CSPRNG, for serial numbers.
+    let random: @Sendable (Int) -> [UInt8]
     /// Opens the root's key; nil: a generated one in the root's folder.
-    var rootPassphrase: [UInt8]?
+    var rootPassphrase: Passphrase?
     /// Opens the intermediate's key; nil: a generated one in the data folder.
-    var intermediatePassphrase: [UInt8]?
+    var intermediatePassphrase: Passphrase?
 
     /// What was made, for the person.
     struct Outcome {
@@ -48,8 +49,8 @@ struct Ceremony {
         let passphrase = try passphrase(given: rootPassphrase, file: folder.rootPassphrase)
         outcome.rootPassphraseIsBeside = rootPassphrase == nil
         let signer = try key(folder.rootKey, plan.keyType, passphrase)
-        if exists(folder.root) { return (try certificate(folder.root), signer) }
-        let now = around.now()
+        if exists(folder.root) { return (try readCertificate(folder.root), signer) }
+        let now = self.now()
         let name = DistinguishedName(commonName: commonName(plan, "Root", signer.publicKey), organization: plan.organisation)
         let description = try CertificateDescription.root(
             name: name, key: signer.publicKey, serial: serial(), notBefore: now.addingTimeInterval(-3600),
@@ -66,7 +67,7 @@ struct Ceremony {
         let passphrase = try passphrase(given: intermediatePassphrase, file: folder.intermediatePassphrase)
         let signer = try key(folder.intermediateKey, plan.keyType, passphrase)
         if exists(folder.intermediate) { return }
-        let now = around.now()
+        let now = self.now()
         let issuer = try IssuerDescription(root.0)
         let begin = max(now.addingTimeInterval(-3600), root.0.notBefore)
         let end = min(CertificateDescription.notAfter(begin, lasting: plan.intermediateLifetime), root.0.notAfter)
@@ -83,26 +84,29 @@ struct Ceremony {
         if intermediatePassphrase == nil { outcome.made.append((folder.intermediatePassphrase, "opens that key at every start")) }
     }
 
-    /// The given passphrase, or the file's, made on first use from 256 random bits.
-    private func passphrase(given: [UInt8]?, file: String) throws -> [UInt8] {
+    /// The given passphrase, or the file's, made on first use.
+    private func passphrase(given: Passphrase?, file: String) throws(Failure) -> Passphrase {
         if let given { return given }
-        if !exists(file) {
-            let text = around.random(32).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
-            try writeFile(Array((text + "\n").utf8), to: file, mode: 0o600)
+        do throws(SigningError) {
+            if !exists(file) { try Passphrase.generate().write(to: file) }
+            return try PassphraseSource.file(file).passphrase(environment: [:])
+        } catch {
+            throw Failure(error)
         }
-        return try passphraseFromFile(file)
     }
 
     /// The key of the file, made on first use.
-    private func key(_ path: String, _ type: String, _ passphrase: [UInt8]) throws -> KeyFileSigner {
-        if !exists(path) {
-            guard let type = KeyType(rawValue: type) else { throw Failure(.unfinished, "\(folder.plan) names an unknown key type.") }
-            try makeKeyFile(type, path: path, passphrase: passphrase)
+    private func key(_ path: String, _ type: String, _ passphrase: Passphrase) throws(Failure) -> KeyFileSigner {
+        guard let type = KeyType(rawValue: type) else { throw Failure(.unfinished, "\(folder.plan) names an unknown key type.") }
+        do throws(SigningError) {
+            if !exists(path) {
+                try KeyFile.write(KeyFile.generate(type), to: path, passphrase: passphrase)
+            }
+            return try KeyFileSigner(path: path, passphrase: passphrase)
+        } catch {
+            throw Failure(error)
         }
-        return try openKeyFile(path, passphrase: passphrase)
     }
-
-    private func certificate(_ path: String) throws -> Certificate509 { try readCertificate(path) }
 
     /// Two authorities of the same name stay apart in a trust store: the name ends with a part of the key identifier.
     private func commonName(_ plan: CeremonyPlan, _ role: String, _ key: PublicKeyInfo) -> String {
@@ -112,9 +116,26 @@ struct Ceremony {
 
     private func serial() throws -> [UInt8] {
         while true {
-            if let serial = CertificateDescription.serial(from: around.random(16)) { return serial }
+            if let serial = CertificateDescription.serial(from: random(16)) { return serial }
         }
     }
 
     private func day(_ date: Date) -> String { String(seconds(date).prefix(10)) }
+}
+
+/// The one certificate of a PEM file.
+/// - Throws: `.keyFile`, `.noData` when it is missing.
+func readCertificate(_ path: String) throws(Failure) -> Certificate509 {
+    guard let bytes = try readFile(path, upTo: 1 << 16), let text = String(validating: bytes, as: UTF8.self) else {
+        throw Failure(.keyFile, "\(path) is missing or no text; put it back from a backup.")
+    }
+    do throws(Unacceptable) {
+        let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
+        guard blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" else {
+            throw Unacceptable.malformed("it does not hold one certificate")
+        }
+        return try Certificate509(der: block.bytes)
+    } catch {
+        throw Failure(.keyFile, "\(path) holds no usable certificate (\(error.reason)); put it back from a backup.")
+    }
 }

@@ -1,5 +1,4 @@
 import Foundation
-import Signing
 
 /// The choices of a set-up, kept on disk while it runs, so that what a crash left is completed as it was meant (a name constraint
 /// that got lost on the way would be found by nobody).

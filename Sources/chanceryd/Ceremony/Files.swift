@@ -1,65 +1,40 @@
 import Foundation
+import Signing
 
 /// - Returns: nil when there is no such file.
-/// - Throws: `.notPermitted`, `.inputOutput`, or `.configuration` when it is larger than `limit` bytes or no plain file.
+/// - Throws: `.notPermitted`, `.inputOutput` and the like, also when it is larger than `limit` bytes or no plain file.
 func readFile(_ path: String, upTo limit: Int) throws(Failure) -> [UInt8]? {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-        if errno == ENOENT { return nil }
-        throw fileFailure(errno, "read", path)
-    }
-    defer { close(descriptor) }
-    var facts = stat()
-    guard fstat(descriptor, &facts) == 0 else { throw fileFailure(errno, "read", path) }
-    guard facts.st_mode & S_IFMT == S_IFREG else {
-        throw Failure(.configuration, "\(path) is no plain file; put one in its place.")
-    }
-    guard facts.st_size <= limit else {
-        throw Failure(.configuration, "\(path) is larger than \(limit) bytes; that cannot be right.")
-    }
-    var bytes: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: 65_536)
-    while true {
-        let count = read(descriptor, &buffer, buffer.count)
-        if count == 0 { return bytes }
-        if count < 0 {
-            if errno == EINTR { continue }
-            throw fileFailure(errno, "read", path)
-        }
-        bytes += buffer.prefix(count)
-        guard bytes.count <= limit else {
-            throw Failure(.configuration, "\(path) is larger than \(limit) bytes; that cannot be right.")
-        }
-    }
+    guard exists(path) else { return nil }
+    do throws(SigningError) { return try AtomicFile.read(path, maximum: limit) } catch { throw Failure(error) }
 }
 
-/// Whole or not at all, also across a power cut: a temporary name in the same folder, created with `mode`, synced, renamed, and
-/// the folder synced.
-func writeFile(_ bytes: [UInt8], to path: String, mode: mode_t) throws(Failure) {
-    let temporary = "\(path).new"
-    unlink(temporary)
-    let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode)
-    guard descriptor >= 0 else { throw fileFailure(errno, "write", path) }
-    func giveUp(_ code: Int32) -> Failure {
-        close(descriptor)
-        unlink(temporary)
-        return fileFailure(code, "write", path)
+/// Whole or not at all, also across a power cut, with its mode from the first byte.
+func writeFile(_ bytes: [UInt8], to path: String, mode: UInt16) throws(Failure) {
+    do throws(SigningError) { try AtomicFile.write(bytes, to: path, mode: mode) } catch { throw Failure(error) }
+}
+
+extension Failure {
+    /// A key's or a file's refusal with its exit code.
+    init(_ error: SigningError) {
+        switch error {
+        case .unreadable(let path, let reason): self = Self.file(reason, "read", path)
+        case .unwritable(let path, let reason): self = Self.file(reason, "write", path)
+        case .exposed(let path, _): self.init(.openPassphrase, "\(path) can be read by others; run chmod 600 on it.")
+        case .wrongPassphrase(let path):
+            self.init(.wrongPassphrase, "The passphrase does not open \(path); correct passphrase-file, passphrase-env or passphrase-credential.")
+        case .passphraseNeeded(let path): self.init(.wrongPassphrase, "The key in \(path) is encrypted and there is no passphrase for it.")
+        case .noPassphrase(let source): self.init(.wrongPassphrase, "There is no passphrase in \(source); put it there, or name another place.")
+        case .unusable(let path, let reason): self.init(.keyFile, "\(path) holds no usable key (\(reason)); put it back from a backup.")
+        case .failed(let reason): self.init(.software, "The key did not sign: \(reason).")
+        }
     }
-    guard fchmod(descriptor, mode) == 0 else { throw giveUp(errno) }
-    var rest = bytes[...]
-    while !rest.isEmpty {
-        let written = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        if written < 0, errno != EINTR { throw giveUp(errno) }
-        rest = rest.dropFirst(max(written, 0))
+
+    /// The rooms below tell the system's reason as its text.
+    private static func file(_ reason: String, _ verb: String, _ path: String) -> Failure {
+        let codes = [ENOSPC, EDQUOT, EACCES, EPERM, EROFS, ENOTDIR, ENOENT, EISDIR, EIO]
+        if let code = codes.first(where: { String(cString: strerror($0)) == reason }) { return fileFailure(code, verb, path) }
+        return Failure(.inputOutput, "\(path) could not be used (\(verb): \(reason)).")
     }
-    guard fsync(descriptor) == 0 else { throw giveUp(errno) }
-    close(descriptor)
-    guard rename(temporary, path) == 0 else {
-        let code = errno
-        unlink(temporary)
-        throw fileFailure(code, "write", path)
-    }
-    try syncFolder(String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]))
 }
 
 /// Makes the folder (its parents must exist) with mode 0700. One that is there keeps its mode unless others may enter it: a folder

@@ -22,7 +22,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
-            let faults = try loadSettings(place.folder, flags: flags).faults
+            let faults = try loadSettings(place.folder, flags: flags.given).faults
             if json {
                 let items = faults.map {
                     JSONText.object([

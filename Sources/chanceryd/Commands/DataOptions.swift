@@ -82,17 +82,21 @@ struct SettingFlags: ParsableArguments {
 
 /// The settings of a data folder as the process sees them.
 /// - Throws: `.configuration` with every fault on a line of its own.
-func effectiveSettings(_ folder: String, flags: SettingFlags?) throws(Failure) -> LoadedSettings {
-    let loaded = try loadSettings(folder, flags: flags)
-    guard loaded.faults.isEmpty else {
-        throw Failure(.configuration, loaded.faults.map(\.description).joined(separator: "\n"))
-    }
+func effectiveSettings(_ folder: String, flags: SettingFlags) throws(Failure) -> LoadedSettings {
+    let loaded = try loadSettings(folder, flags: flags.given)
+    try loaded.requireFaultless()
     return loaded
 }
 
+extension LoadedSettings {
+    func requireFaultless() throws(Failure) {
+        guard faults.isEmpty else { throw Failure(.configuration, faults.map(\.description).joined(separator: "\n")) }
+    }
+}
+
 /// Like `effectiveSettings`, with the faults in the value.
-/// - Throws: `.configuration` when the file is too large, `.notPermitted` or `.inputOutput` when it cannot be read.
-func loadSettings(_ folder: String, flags: SettingFlags?) throws(Failure) -> LoadedSettings {
+/// - Throws: when the file is there and cannot be read, or is larger than 1 MiB.
+func loadSettings(_ folder: String, flags: [(name: String, flag: String, values: [String])]) throws(Failure) -> LoadedSettings {
     var sources = SettingsSources()
     let path = "\(folder)/chancery.yaml"
     if let bytes = try readFile(path, upTo: 1 << 20) {
@@ -102,7 +106,7 @@ func loadSettings(_ folder: String, flags: SettingFlags?) throws(Failure) -> Loa
         sources.file = (path, text)
     }
     sources.environment = ProcessInfo.processInfo.environment
-    sources.flags = try flags?.given ?? []
+    sources.flags = flags
     sources.dataFolder = folder
     sources.workingFolder = FileManager.default.currentDirectoryPath
     return LoadedSettings(sources)

@@ -37,7 +37,7 @@ struct Chanceryd: AsyncParsableCommand {
             """,
         version: chanceryVersion,
         subcommands: [
-            ConfigCommand.self, VersionCommand.self,
+            Init.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, ConfigCommand.self, VersionCommand.self,
         ])
 }
 
