@@ -63,6 +63,7 @@ package final class AuthorityStore: Sendable {
     package var statistics: CommitStatistics { queue.statistics }
 
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
+    @discardableResult
     func commit<T: Sendable>(
         _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {

@@ -18,7 +18,8 @@ extension Optional {
 /// `dns:a.example`, one a line.
 enum IdentifierColumn {
     static func text(_ identifiers: [Identifier]) throws(StoreError) -> String {
-        for one in identifiers where one.type.utf8.contains(where: { $0 <= 0x20 || $0 == 0x3A }) || one.value.utf8.contains(where: { $0 <= 0x20 }) {
+        for one in identifiers
+        where one.type.utf8.contains(where: { $0 <= 0x20 || $0 == 0x3A }) || one.value.utf8.contains(where: { $0 <= 0x20 }) {
             throw .broken("an identifier holds white space")
         }
         return identifiers.map { "\($0.type):\($0.value)" }.joined(separator: "\n")

@@ -31,9 +31,9 @@ enum Schema {
 
     /// 0: nothing there yet.
     private static func version(_ sql: any Session, path: String) throws(StoreError) -> Int {
-        let tables = try sql.rows("SELECT name FROM sqlite_master WHERE type = 'table'", [])
+        let tables = try sql.tables()
         if tables.isEmpty { return 0 }
-        guard tables.contains(where: { $0.values == [.text("migrations")] }) else {
+        guard tables.contains("migrations") else {
             throw .corrupt(path: path, reason: "it belongs to another program")
         }
         return Int(try sql.row("SELECT COALESCE(MAX(version), 0) FROM migrations", [])?.integer(0) ?? 0)

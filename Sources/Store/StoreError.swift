@@ -32,7 +32,8 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .device(let what): "The disk failed while the database was used: \(what)."
         case .readOnly(let path): "The database \(path) cannot be written: check the permissions of the file and its folder."
         case .corrupt(let path, let reason): "The file \(path) is not a usable database (\(reason)): restore it from a backup."
-        case .inUse(let folder): "Another chanceryd is already serving the folder \(folder): stop it first, or choose another --data."
+        case .inUse(let folder):
+            "Another chanceryd is already serving the folder \(folder): stop it first, or choose another --data."
         case .missing(let path): "There is no database at \(path): run `chanceryd init` or `serve` first, or correct --data."
         case .newerSchema(let found, let known):
             "The database has schema \(found), this program knows up to \(known): use the newer chanceryd that made it."

@@ -23,6 +23,8 @@ protocol Session {
     func run(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> Int
     /// All rows; bound them by LIMIT or by key.
     func rows(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> [SQLRow]
+    /// The names of the tables that the database holds.
+    func tables() throws(StoreError) -> [String]
 }
 
 extension Session {

@@ -33,6 +33,10 @@ struct SQLiteSession: Session {
         }
     }
 
+    func tables() throws(StoreError) -> [String] {
+        try rows("SELECT name FROM sqlite_schema WHERE type = 'table'", []).map { (row) throws(StoreError) in try row.text(0) }
+    }
+
     /// BEGIN, COMMIT and their kind.
     func control(_ sql: String) throws(StoreError) {
         do { try db.cachedStatement(sql: sql).execute() } catch { throw SQLiteEngine.reason(for: error, path: path) }

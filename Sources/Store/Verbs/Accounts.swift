@@ -1,5 +1,5 @@
 package import ACME
-package import Foundation
+internal import Foundation
 
 package enum KeyChangeOutcome: Sendable, Equatable {
     case changed
@@ -32,7 +32,9 @@ extension AuthorityStore {
 
     package func account(_ id: RecordID) async throws(StoreError) -> StoredAccount? {
         try await read { (sql) throws(StoreError) in
-            guard let row = try sql.row("SELECT \(StoredAccount.columns) FROM accounts WHERE id = $1", [id.sql]) else { return nil }
+            guard let row = try sql.row("SELECT \(StoredAccount.columns) FROM accounts WHERE id = $1", [id.sql]) else {
+                return nil
+            }
             return try StoredAccount(row)
         }
     }

@@ -11,7 +11,8 @@ extension AuthorityStore {
     @discardableResult
     package func deactivateAuthorization(_ id: RecordID, account: RecordID) async throws(StoreError) -> StoredAuthorization {
         try await commit { (sql) throws(StoreError) in
-            guard var (found, version) = try Self.authorization(sql, id), found.account == account else { throw .notFound }
+            guard let (stored, version) = try Self.authorization(sql, id), stored.account == account else { throw .notFound }
+            var found = stored
             switch found.status {
             case .deactivated: return found
             case .pending, .valid: break

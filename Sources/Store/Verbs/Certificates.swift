@@ -1,4 +1,3 @@
-package import ACME
 package import Foundation
 
 /// All that are given must hold. `name` is matched whole, as the certificate spells it (`*.a.example` for a wildcard).
@@ -68,7 +67,8 @@ extension CertificateFilter {
         var key = "c.id"
         var conditions: [String] = []
         if let name {
-            tables = "certificate_names n JOIN certificates c ON c.id = n.certificate LEFT JOIN revocations r ON r.certificate = c.id"
+            tables =
+                "certificate_names n JOIN certificates c ON c.id = n.certificate LEFT JOIN revocations r ON r.certificate = c.id"
             key = "n.certificate"
             conditions.append("n.name = \(next(name.sql))")
         } else if revoked == true, account == nil, keyHash == nil {

@@ -61,11 +61,9 @@ extension AuthorityStore {
         let identifiers = try IdentifierColumn.text(certificate.identifiers)
         return try await commit { (sql) throws(StoreError) in
             if let recorded = try Self.certificate(sql, certificate.id) { return recorded }
-            let voided = "SELECT \(Intent.columns) FROM voided_intents WHERE id = $1"
-            guard
-                let intent = try Self.intent(sql, certificate.id)
-                    ?? sql.row(voided, [certificate.id.sql]).map({ (row) throws(StoreError) in try Intent(row) })
-            else { throw .notFound }
+            var intent = try Self.intent(sql, certificate.id)
+            if intent == nil { intent = try Self.voidedIntent(sql, certificate.id) }
+            guard let intent else { throw .notFound }
             guard intent.issuer == certificate.issuer, intent.serial == certificate.serial else {
                 throw .conflict("the certificate is not the intended one")
             }
@@ -114,8 +112,15 @@ extension AuthorityStore {
         return try Intent(row)
     }
 
+    private static func voidedIntent(_ sql: any Session, _ id: RecordID) throws(StoreError) -> Intent? {
+        guard let row = try sql.row("SELECT \(Intent.columns) FROM voided_intents WHERE id = $1", [id.sql]) else { return nil }
+        return try Intent(row)
+    }
+
     private static func intent(_ sql: any Session, ofOrder order: RecordID) throws(StoreError) -> Intent? {
-        guard let row = try sql.row("SELECT certificate FROM orders WHERE id = $1", [order.sql]), !row.isNull(0) else { return nil }
+        guard let row = try sql.row("SELECT certificate FROM orders WHERE id = $1", [order.sql]), !row.isNull(0) else {
+            return nil
+        }
         return try intent(sql, try row.id(0))
     }
 

@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 
 extension AuthorityStore {
     /// Kept for as long as certificates of it may be asked for; again: the chain is replaced.
@@ -19,7 +19,9 @@ extension AuthorityStore {
             try sql.rows("SELECT id, chain, created FROM issuers WHERE id > $1 ORDER BY id", ["".sql])
                 .map { (row) throws(StoreError) in
                     let chain = try row.text(1).split(separator: "\n").map { (line) throws(StoreError) -> [UInt8] in
-                        guard let der = Data(base64Encoded: String(line)) else { throw .broken("an issuer's chain is unreadable") }
+                        guard let der = Data(base64Encoded: String(line)) else {
+                            throw .broken("an issuer's chain is unreadable")
+                        }
                         return [UInt8](der)
                     }
                     return StoredIssuer(id: try row.text(0), chain: chain, created: try row.time(2))

@@ -1,5 +1,5 @@
-package import ACME
-package import Foundation
+internal import ACME
+internal import Foundation
 
 extension AuthorityStore {
     /// - Throws: `conflict` unless the account is valid; then nothing is written.

@@ -1,4 +1,4 @@
-package import Foundation
+internal import Foundation
 
 extension AuthorityStore {
     /// Takes the next number: no two calls get the same, across restarts too; numbers of lists that were never saved

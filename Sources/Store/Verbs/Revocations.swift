@@ -1,4 +1,3 @@
-package import ACME
 package import Foundation
 
 package enum RevocationOutcome: Sendable, Equatable {

@@ -1,4 +1,5 @@
 package import Foundation
+internal import Synchronization
 
 package struct Swept: Sendable, Equatable {
     package var orders: Int

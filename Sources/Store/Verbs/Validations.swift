@@ -16,7 +16,8 @@ extension AuthorityStore {
         _ id: RecordID, _ type: ChallengeType, owner: String, leaseUntil: Date, now: Date
     ) async throws(StoreError) -> (authorization: StoredAuthorization, begun: Bool) {
         try await commit { (sql) throws(StoreError) in
-            guard var (found, version) = try Self.authorization(sql, id) else { throw .notFound }
+            guard let (stored, version) = try Self.authorization(sql, id) else { throw .notFound }
+            var found = stored
             guard let index = found.challenges.firstIndex(where: { $0.type == type }) else { throw .notFound }
             guard found.status(at: now) == .pending, found.challenges[index].status == .pending else { return (found, false) }
             found.challenges[index].status = .processing
@@ -32,7 +33,8 @@ extension AuthorityStore {
         _ id: RecordID, _ type: ChallengeType, _ problem: Problem, due: Date
     ) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            guard var (found, version) = try Self.authorization(sql, id) else { return }
+            guard let (stored, version) = try Self.authorization(sql, id) else { return }
+            var found = stored
             guard found.status == .pending, let index = found.challenges.firstIndex(where: { $0.type == type }),
                 found.challenges[index].status == .processing
             else { return }
@@ -54,7 +56,8 @@ extension AuthorityStore {
     ) async throws(StoreError) -> StoredAuthorization {
         try await commit { (sql) throws(StoreError) in
             try sql.run("DELETE FROM work WHERE subject = $1 AND challenge = $2", [id.sql, type.sql])
-            guard var (found, version) = try Self.authorization(sql, id) else { throw .notFound }
+            guard let (stored, version) = try Self.authorization(sql, id) else { throw .notFound }
+            var found = stored
             guard found.status == .pending, let index = found.challenges.firstIndex(where: { $0.type == type }),
                 found.challenges[index].status == .processing
             else { return found }

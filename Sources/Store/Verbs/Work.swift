@@ -1,4 +1,4 @@
-package import ACME
+internal import ACME
 package import Foundation
 
 extension AuthorityStore {
