@@ -93,14 +93,16 @@ final class Unbound: @unchecked Sendable {
         }
     }
 
-    /// libunbound reads a forward zone's settings from a file only; this one never touches a disk.
+    /// libunbound reads a forward zone's settings from a file only; a pipe is one that touches no disk.
     private static func read(_ configuration: String, _ handle: OpaquePointer) -> CInt {
-        let file = memfd_create("unbound.conf", CUnsignedInt(MFD_CLOEXEC))
-        guard file >= 0 else { return UB_READFILE.rawValue }
-        defer { _ = close(file) }
+        var ends: [CInt] = [-1, -1]
+        guard pipe(&ends) == 0 else { return UB_READFILE.rawValue }
+        defer { _ = close(ends[0]) }
         let bytes = Array(configuration.utf8)
-        guard write(file, bytes, bytes.count) == bytes.count else { return UB_READFILE.rawValue }
-        return ub_ctx_config(handle, "/proc/self/fd/\(file)")
+        // More than a pipe holds would block for ever; a configuration has a few hundred bytes.
+        let written = bytes.count <= 4096 ? write(ends[1], bytes, bytes.count) : -1
+        _ = close(ends[1])
+        return written == bytes.count ? ub_ctx_config(handle, "/proc/self/fd/\(ends[0])") : UB_READFILE.rawValue
     }
 
     /// Asks once. Ends after `patience`, or when the task is cancelled, whatever the network does.

@@ -48,10 +48,16 @@ struct WebTarget: Sendable, Hashable, CustomStringConvertible {
             return try Self.parse(scheme, rest.dropFirst(2))
         }
         let base = path.prefix { $0 != "?" }
-        let path =
-            if text.hasPrefix("/") { String(text) } else if text.isEmpty { self.path } else if text.hasPrefix("?") { base + text } else {
-                base[...(base.lastIndex(of: "/") ?? base.startIndex)] + text
-            }
+        let path: String
+        if text.isEmpty {
+            path = self.path
+        } else if text.hasPrefix("/") {
+            path = String(text)
+        } else if text.hasPrefix("?") {
+            path = String(base + text)
+        } else {
+            path = base[..<(base.lastIndex(of: "/") ?? base.startIndex)] + "/" + text
+        }
         return WebTarget(scheme: scheme, host: host, port: port, path: Self.withoutDots(path))
     }
 
