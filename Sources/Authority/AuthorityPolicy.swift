@@ -8,8 +8,10 @@ package struct AuthorityPolicy: Sendable {
     package var backdate: Duration = .seconds(60)
     /// How long before now an order may ask its certificate to begin.
     package var earliestNotBefore: Duration = .seconds(3_600)
-    /// How long after now an order may ask its certificate to begin.
-    package var latestNotBefore: Duration = .seconds(30 * 86_400)
+    /// How long after now an order may ask its certificate to begin; no certificate is signed long before it is valid (BR 7.1.2.7.2).
+    package var latestNotBefore: Duration = .seconds(60)
+    /// How old the beginning may be when the certificate is signed; an order that asks for a beginning expires then.
+    package var oldestNotBefore: Duration = .seconds(47 * 3_600)
     /// Until an order, and the authorizations made with it, must be finished.
     package var orderLifetime: Duration = .seconds(7 * 86_400)
     /// How long a proof of control counts.

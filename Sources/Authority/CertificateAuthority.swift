@@ -57,7 +57,7 @@ struct Shop: Sendable {
     /// Fails closed when the clock has been set back behind what was written down: validity and list dates would lie.
     func requireSaneClock() async throws(ClockIsBehind) {
         let now = around.now()
-        guard let recorded = try? await store.recordedClock() else { return }
+        guard let recorded = try? await store.recordedClock() ?? nil else { return }
         guard now >= recorded.addingTimeInterval(-policy.clockTolerance.inSeconds) else {
             throw ClockIsBehind(now: now, recorded: recorded)
         }

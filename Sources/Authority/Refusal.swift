@@ -54,8 +54,9 @@ extension Refusal {
     /// The store's trouble as seen from outside.
     init(_ error: StoreError) {
         switch error {
-        case .busy, .full: self = .unavailable(retryAfter: 5)
-        case .broken, .conflict, .notFound, .corrupt, .newerSchema: self = .broken
+        case .busy, .closed: self = .unavailable(retryAfter: 5)
+        case .full, .device, .readOnly: self = .unavailable(retryAfter: 60)
+        case .conflict, .notFound, .corrupt, .inUse, .missing, .newerSchema, .olderSchema, .broken: self = .broken
         }
     }
 

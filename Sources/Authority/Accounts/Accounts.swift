@@ -42,7 +42,11 @@ extension CertificateAuthority {
         let contacts = try ContactCheck.check(contact, maximum: policy.maximumContacts)
         accounts.forget(account)
         defer { accounts.forget(account) }
-        let updated = try await stored { () async throws(StoreError) in try await store.updateContacts(account, contacts) }
+        let updated: StoredAccount
+        do { updated = try await store.updateContacts(account, contacts) } catch .conflict { throw .accountDeactivated } catch {
+            log.error("the store refused", metadata: .event(account: account, error: error))
+            throw Refusal(error)
+        }
         log.info("contacts changed", metadata: .event(account: account))
         return try Self.active(updated)
     }
@@ -68,7 +72,11 @@ extension CertificateAuthority {
             info = try PublicKeyInfo(der: key.subjectPublicKeyInfo)
             try KeyCheck.check(info)
         } catch { throw .badPublicKey("The account key is refused: \(error.reason).") }
-        let use = try await stored { () async throws(StoreError) in try await store.keyUse(info.fingerprint) }
-        guard use == .unknown else { throw .badPublicKey("The account key is, or was, the key of a certificate; make another one.") }
+        let hash = info.fingerprint
+        let certified = try await stored { () async throws(StoreError) in
+            if try await store.isKeyBlocked(hash) { return true }
+            return try await !store.certificates(CertificateFilter(keyHash: hash), limit: 1).isEmpty
+        }
+        guard !certified else { throw .badPublicKey("The account key is, or was, the key of a certificate; make another one.") }
     }
 }

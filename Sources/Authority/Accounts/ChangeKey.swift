@@ -32,9 +32,10 @@ extension CertificateAuthority {
             try await store.changeKey(account.id, from: account.key.thumbprint, to: new)
         }
         switch outcome {
-        case .changed(let changed):
+        case .changed:
             log.info("account key changed", metadata: .event(account: account.id))
-            return changed
+            accounts.forget(account.id)
+            return try await activeAccount(account.id)
         case .taken(let other): throw .keyInUse(by: other)
         case .stale: throw .malformed("The account's key has been changed meanwhile.")
         }

@@ -48,17 +48,10 @@ extension CertificateAuthority {
             throw .wrongState("The authorization is \(found.status(at: around.now()).rawValue); its challenges can no longer be answered.")
         }
         let thumbprint = try await activeAccount(account).key.thumbprint
-        let begun: StoredAuthorization
-        do {
-            begun = try await store.beginValidation(
-                id, type, owner: validations.owner, leaseUntil: around.now().addingTimeInterval(policy.lease.inSeconds))
-        } catch .conflict {
-            throw .wrongState("The authorization has changed meanwhile.")
-        } catch {
-            log.error("the store refused", metadata: .event(authorization: id, error: error))
-            throw Refusal(error)
+        let outcome = try await stored { () async throws(StoreError) in
+            try await store.beginValidation(id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
         }
-        validations.take(duty, of: begun, thumbprint: thumbprint)
-        return begun
+        if outcome.begun { validations.take(duty, thumbprint: thumbprint) }
+        return outcome.authorization
     }
 }
