@@ -28,7 +28,8 @@ package final class CertificateAuthority: Sendable {
     ///   - logger: receives constant messages whose metadata names request, account, order and serial; never a key or token.
     package init(
         store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy = AuthorityPolicy(),
-        validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>, surroundings: Surroundings = .real, logger: Logger
+        validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>, surroundings: Surroundings = .real,
+        logger: Logger
     ) {
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         let owner = surroundings.random(8).hex
@@ -94,7 +95,8 @@ extension CertificateAuthority {
 extension Logger.Metadata {
     /// What an event is about, for every log line of this room.
     static func event(
-        account: RecordID? = nil, order: RecordID? = nil, authorization: RecordID? = nil, serial: [UInt8]? = nil, error: (any Error)? = nil
+        account: RecordID? = nil, order: RecordID? = nil, authorization: RecordID? = nil, serial: [UInt8]? = nil,
+        error: (any Error)? = nil
     ) -> Logger.Metadata {
         var metadata: Logger.Metadata = [:]
         if let request = RequestID.current { metadata["request"] = "\(request)" }

@@ -23,7 +23,9 @@ package struct Issuer: Sendable {
     package init(signer: any Signer, certificates: [Certificate509]) throws(Mismatch) {
         guard let own = certificates.first, let root = certificates.last else { throw .chainIsBroken }
         guard signer.publicKey.der == own.publicKey else { throw .keyIsNotTheCertificates }
-        for (below, above) in zip(certificates, certificates.dropFirst()) where !below.isSigned(by: above) { throw .chainIsBroken }
+        for (below, above) in zip(certificates, certificates.dropFirst()) where !below.isSigned(by: above) {
+            throw .chainIsBroken
+        }
         guard root.isSigned(by: root) else { throw .chainIsBroken }
         do { description = try IssuerDescription(own) } catch { throw .notAnIssuer(error.reason) }
         guard description.scheme == signer.scheme else { throw .notAnIssuer("its signer signs by another scheme") }

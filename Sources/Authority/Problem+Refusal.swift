@@ -9,7 +9,9 @@ extension Problem {
         case .accountDeactivated:
             self.init(.unauthorized, 401, "The account is deactivated; there is no way back. A new account needs a new key.")
         case .termsNotAgreed(let terms):
-            self.init(.userActionRequired, 403, "Read the terms of service and agree with termsOfServiceAgreed: true. They are at \(terms)")
+            self.init(
+                .userActionRequired, 403,
+                "Read the terms of service and agree with termsOfServiceAgreed: true. They are at \(terms)")
             instance = terms
         case .unsupportedContact(let why): self.init(.unsupportedContact, 400, why)
         case .invalidContact(let why): self.init(.invalidContact, 400, why)

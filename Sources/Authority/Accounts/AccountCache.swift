@@ -20,7 +20,9 @@ final class AccountCache: Sendable {
     /// - Returns: the account if it is fresh, and the mark to hand to `keep` with what is read instead.
     func account(_ id: RecordID, at now: Date) -> (account: StoredAccount?, mark: Int) {
         shelf.withLock { shelf in
-            guard let entry = shelf.accounts[id], abs(now.timeIntervalSince(entry.read)) < lifetime else { return (nil, shelf.changes) }
+            guard let entry = shelf.accounts[id], abs(now.timeIntervalSince(entry.read)) < lifetime else {
+                return (nil, shelf.changes)
+            }
             return (entry.account, shelf.changes)
         }
     }

@@ -37,7 +37,9 @@ enum ContactCheck {
         guard (1...64).contains(local.utf8.count), !local.hasPrefix("."), !local.hasSuffix("."), !local.contains("..") else {
             return "the part before the @ is not right."
         }
-        guard let name = try? DomainName.ascii(String(host)), !name.isWildcard else { return "the part after the @ is not a domain name." }
+        guard let name = try? DomainName.ascii(String(host)), !name.isWildcard else {
+            return "the part after the @ is not a domain name."
+        }
         return nil
     }
 }

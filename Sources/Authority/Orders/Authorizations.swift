@@ -17,7 +17,9 @@ extension CertificateAuthority {
         let found = try await authorization(id, for: account)
         let status = found.status(at: around.now())
         if status == .deactivated { return found }
-        guard status == .pending || status == .valid else { throw .wrongState("The authorization is \(status.rawValue) already.") }
+        guard status == .pending || status == .valid else {
+            throw .wrongState("The authorization is \(status.rawValue) already.")
+        }
         let changed: StoredAuthorization
         do { changed = try await store.deactivateAuthorization(id, account: account) } catch .conflict {
             throw .wrongState("The authorization has changed meanwhile.")
@@ -33,7 +35,9 @@ extension CertificateAuthority {
     /// again while processing, it brings the next query forward; said when all is over, it changes nothing.
     /// - Throws: `notYours`, also for a type that the authorization does not offer; `wrongState` when the authorization has ended with
     ///   this challenge still pending.
-    package func respond(_ id: RecordID, _ type: ChallengeType, for account: RecordID) async throws(Refusal) -> StoredAuthorization {
+    package func respond(_ id: RecordID, _ type: ChallengeType, for account: RecordID) async throws(Refusal)
+        -> StoredAuthorization
+    {
         let found = try await authorization(id, for: account)
         guard let challenge = found.challenge(type) else { throw .notYours }
         let duty = ValidationWorker.Duty(authorization: id, type: type)
@@ -45,11 +49,13 @@ extension CertificateAuthority {
         case .pending: break
         }
         guard found.status(at: around.now()) == .pending else {
-            throw .wrongState("The authorization is \(found.status(at: around.now()).rawValue); its challenges can no longer be answered.")
+            throw .wrongState(
+                "The authorization is \(found.status(at: around.now()).rawValue); its challenges can no longer be answered.")
         }
         let thumbprint = try await activeAccount(account).key.thumbprint
         let outcome = try await stored { () async throws(StoreError) in
-            try await store.beginValidation(id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
+            try await store.beginValidation(
+                id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
         }
         if outcome.begun { validations.take(duty, thumbprint: thumbprint) }
         return outcome.authorization

@@ -13,7 +13,9 @@ extension CertificateAuthority {
             notBefore: wanted.notBefore, notAfter: wanted.notAfter, policy: policy, now: now, end: issuer.certificate.notAfter)
         var expires = now.addingTimeInterval(policy.orderLifetime.inSeconds).wholeSeconds
         if let notAfter = wanted.notAfter { expires = min(expires, notAfter) }
-        if let notBefore = wanted.notBefore { expires = min(expires, notBefore.addingTimeInterval(policy.oldestNotBefore.inSeconds)) }
+        if let notBefore = wanted.notBefore {
+            expires = min(expires, notBefore.addingTimeInterval(policy.oldestNotBefore.inSeconds))
+        }
         let authorizations = names.map { name in
             StoredAuthorization(
                 id: around.newID(), account: account, identifier: .dns(name.base), wildcard: name.isWildcard, expires: expires,
@@ -21,7 +23,8 @@ extension CertificateAuthority {
                 challenges: (name.isWildcard ? [.dns01] : policy.challenges).map { StoredChallenge(type: $0) })
         }
         let order = StoredOrder(
-            id: around.newID(), account: account, identifiers: names.map { .dns($0.text) }, authorizations: authorizations.map(\.id),
+            id: around.newID(), account: account, identifiers: names.map { .dns($0.text) },
+            authorizations: authorizations.map(\.id),
             notBefore: wanted.notBefore, notAfter: wanted.notAfter, created: now, expires: expires)
         do { try await store.createOrder(order, authorizations) } catch .conflict { throw .accountDeactivated } catch {
             log.error("the store refused", metadata: .event(account: account, error: error))
@@ -40,9 +43,12 @@ extension CertificateAuthority {
 
     /// A page of the account's orders, invalid ones left out.
     /// - Parameter cursor: what the page before gave.
-    package func orders(of account: RecordID, after cursor: RecordID?) async throws(Refusal) -> (ids: [RecordID], next: RecordID?) {
+    package func orders(of account: RecordID, after cursor: RecordID?) async throws(Refusal) -> (ids: [RecordID], next: RecordID?)
+    {
         let limit = 100
-        let page = try await stored { () async throws(StoreError) in try await store.orders(of: account, after: cursor, limit: limit + 1) }
+        let page = try await stored { () async throws(StoreError) in
+            try await store.orders(of: account, after: cursor, limit: limit + 1)
+        }
         let shown = page.prefix(limit)
         return (shown.filter { $0.status != .invalid }.map(\.id), page.count > limit ? shown.last?.id : nil)
     }

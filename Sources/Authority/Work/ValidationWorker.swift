@@ -70,7 +70,8 @@ package final class ValidationWorker: Service, Sendable {
             }
         } catch {
             // The lease runs out, and it is claimed again.
-            shop.log.error("a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
+            shop.log.error(
+                "a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
         }
     }
 
@@ -152,7 +153,8 @@ extension ValidationWorker {
         do {
             guard let due = try await shop.store.nextDue(.validation), due <= instant else { return 0 }
             let items = try await shop.store.claimWork(
-                .validation, owner: shop.owner, leaseUntil: max(shop.leaseEnd, instant.addingTimeInterval(1)), now: instant, limit: limit)
+                .validation, owner: shop.owner, leaseUntil: max(shop.leaseEnd, instant.addingTimeInterval(1)), now: instant,
+                limit: limit)
             for item in items {
                 guard case .validation(let authorization, let type) = item.kind else { continue }
                 let duty = Duty(authorization: authorization, type: type)
