@@ -74,9 +74,7 @@ let package = Package(
         room(
             "Web",
             crypto + nio + [
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
                 logging, lifecycle, "ACME", "PKIX", "Store", "Authority",
             ]),
         command(

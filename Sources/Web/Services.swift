@@ -1,6 +1,6 @@
 package import Authority
 internal import Foundation
-internal import Hummingbird
+internal import HummingbirdCore
 package import Logging
 internal import NIOCore
 internal import NIOPosix
@@ -45,7 +45,7 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
     let dates = DateLine(now: base.around.now)
 
     func service(_ kind: ListenerKind, _ address: WebSettings.Address) -> any Service {
-        let acme = kind == .https ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings) : nil
+        let acme = kind == .https ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings, now: base.around.now) : nil
         var logger = base.logger
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(

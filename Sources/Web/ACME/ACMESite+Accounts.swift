@@ -1,5 +1,6 @@
 internal import ACME
 internal import Authority
+internal import NIOHTTP1
 internal import Store
 
 /// RFC 8555 section 7.3.

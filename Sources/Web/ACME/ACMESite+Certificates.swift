@@ -9,13 +9,13 @@ extension ACMESite {
     /// PEM of the whole chain unless DER of the certificate alone is what was asked for; never 406.
     func certificate(_ request: SignedRequest, _ id: RecordID, _ chain: Int, _ accept: [String]) async throws -> Answer {
         try request.expectNoPayload()
-        let chains = try await authority.certificate(id, for: request.account.id).chains
+        let chains = try await authority.certificate(id, for: request.account.id)
         guard chains.indices.contains(chain), let leaf = chains[chain].first else {
             return .notFound("The certificate has no such chain.")
         }
         var answer: Answer
         if Self.prefersDER(accept) {
-            answer = Answer(.ok, type: "application/pkix-cert", leaf).linking(addresses.external + Route.issuer(try issuer(leaf)).path, "up")
+            answer = Answer(.ok, type: "application/pkix-cert", leaf).linking(addresses[.issuer(authority.issuer.id)], "up")
         } else {
             answer = Answer(.ok, type: "application/pem-certificate-chain", chains[chain].map { PEM.encode("CERTIFICATE", $0) }.joined())
             for other in chains.indices where other != chain {

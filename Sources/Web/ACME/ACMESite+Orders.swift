@@ -5,6 +5,9 @@ internal import Store
 
 /// RFC 8555 sections 7.4 and 7.5.
 extension ACMESite {
+    /// Seconds after which a client asks again what is being worked on. Small, since many clients give up after a few tries.
+    private static let pause = 3
+
     func newOrder(_ request: SignedRequest) async throws -> Answer {
         let wanted = try NewOrder(Payload(request.payload))
         return show(try await authority.createOrder(wanted, for: request.account.id), .created)
@@ -39,27 +42,30 @@ extension ACMESite {
     /// A JSON object, whatever is in it, is a response; an empty payload only looks (RFC 8555 section 7.5.1).
     func challenge(_ request: SignedRequest, _ id: RecordID, _ type: ChallengeType) async throws -> Answer {
         let account = try request.account.id
-        let view: ChallengeView
+        let authorization: StoredAuthorization
         if request.payload.isEmpty {
-            view = try await authority.challenge(id, type, for: account)
+            authorization = try await authority.authorization(id, for: account)
         } else {
             _ = try Payload(request.payload)
-            view = try await authority.respond(id, type, for: account)
+            authorization = try await authority.respond(id, type, for: account)
         }
-        let challenge = views.challenge(view)
-        return Answer.json { $0.members(challenge) }.linking(addresses[.authorization(id)], "up").retrying(after: view.retryAfter)
+        guard let challenge = authorization.challenge(type) else { throw Refusal.notYours }
+        let view = views.challenge(challenge, of: authorization)
+        return Answer.json { $0.members(view) }.linking(addresses[.authorization(id)], "up")
+            .retrying(after: challenge.status == .processing ? Self.pause : nil)
     }
 
-    private func show(_ view: OrderView, _ status: HTTPResponseStatus = .ok) -> Answer {
-        let order = views.order(view)
-        var answer = Answer.json(status) { $0.members(order) }.with("Location", addresses[.order(view.order.id)])
-            .retrying(after: view.retryAfter)
-        answer.facts.order = view.order.id.text
+    private func show(_ whole: OrderWithAuthorizations, _ status: HTTPResponseStatus = .ok) -> Answer {
+        let order = views.order(whole, at: now())
+        var answer = Answer.json(status) { $0.members(order) }.with("Location", addresses[.order(whole.order.id)])
+            .retrying(after: order.status == .processing ? Self.pause : nil)
+        answer.facts.order = whole.order.id.text
         return answer
     }
 
-    private func show(_ view: AuthorizationView) -> Answer {
-        let authorization = views.authorization(view)
-        return Answer.json { $0.members(authorization) }.retrying(after: view.retryAfter)
+    private func show(_ authorization: StoredAuthorization) -> Answer {
+        let view = views.authorization(authorization, at: now())
+        let waits = view.status == .pending && view.challenges.contains { $0.status == .processing }
+        return Answer.json { $0.members(view) }.retrying(after: waits ? Self.pause : nil)
     }
 }

@@ -1,5 +1,6 @@
 internal import ACME
 internal import Authority
+internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 internal import Store
@@ -11,15 +12,15 @@ struct ACMESite: Sendable {
     let addresses: Addresses
     let views: Views
     let directory: Answer
-    let termsOfService: String?
+    let now: @Sendable () -> Date
 
-    init(authority: CertificateAuthority, nonces: NonceOffice, settings: WebSettings) {
+    init(authority: CertificateAuthority, nonces: NonceOffice, settings: WebSettings, now: @escaping @Sendable () -> Date) {
         let addresses = Addresses(external: settings.externalURL)
         self.authority = authority
         self.addresses = addresses
+        self.now = now
         check = RequestCheck(authority: authority, nonces: nonces, addresses: addresses)
         views = Views(addresses: addresses)
-        termsOfService = settings.termsOfService
         let index = Directory(
             newNonce: addresses[.newNonce], newAccount: addresses[.newAccount], newOrder: addresses[.newOrder],
             revokeCert: addresses[.revokeCertificate], keyChange: addresses[.keyChange],

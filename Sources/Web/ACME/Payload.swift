@@ -1,4 +1,5 @@
 internal import ACME
+internal import Foundation
 
 /// The payload of a signed message, taken apart member by member. Unknown members are ignored, `null` counts as absent (RFC 8555 asks for
 /// neither), a wrong type is an error that names the member. Strict JSON: what two parsers could read differently is refused.

@@ -67,7 +67,7 @@ struct RequestCheck: Sendable {
     private func mediaType(_ headers: HTTPHeaders) throws(Problem) {
         let types = headers["Content-Type"]
         guard types.count == 1, let type = types.first?.split(separator: ";", omittingEmptySubsequences: false).first,
-            type.trimmingPrefix { $0 == " " }.lowercased().trimmingSuffixSpaces == "application/jose+json"
+            type.trimmed.lowercased() == "application/jose+json"
         else { throw .malformed("The body must be application/jose+json.", 415) }
         guard headers["Content-Encoding"].allSatisfy({ $0.lowercased() == "identity" }) else {
             throw .malformed("Content codings are not understood here.", 415)
@@ -111,8 +111,12 @@ extension String {
     /// For a sentence: in quotes, short, and nothing but printable ASCII.
     var quoted: String { "\"" + printable(limit: 40) + "\"" }
 
-    fileprivate var trimmingSuffixSpaces: Substring {
-        var rest = Substring(self)
+}
+
+extension Substring {
+    /// Without white space at the ends, as HTTP means it.
+    fileprivate var trimmed: Substring {
+        var rest = self.drop { $0 == " " || $0 == "\t" }
         while rest.last == " " || rest.last == "\t" { rest.removeLast() }
         return rest
     }

@@ -80,7 +80,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             method: head.method, target: originForm(head.uri), headers: head.headers, body: ByteBuffer(), peer: peer, arrived: now)
         if let fault = fault(in: head, received) { return refuse(fault, received, context) }
         enter(.reading(received, head), within: limits.reading, context)
-        if head.version >= .http1_1, let expected = head.headers.first(name: "Expect") {
+        if head.version == .http1_1, let expected = head.headers.first(name: "Expect") {
             guard expected.lowercased() == "100-continue" else { return refuse(.unknownExpectation, received, context) }
             context.writeAndFlush(wrapOutboundOut(.head(.init(version: .http1_1, status: .continue))), promise: nil)
         }
@@ -93,7 +93,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return .malformed("The request target must be a path or an absolute http(s) URL.")
         }
         let hosts = head.headers["Host"].count
-        guard hosts == 1 || (hosts == 0 && head.version < .http1_1) else {
+        guard hosts == 1 || (hosts == 0 && head.version == .http1_0) else {
             return .malformed("A request must have exactly one Host field.")
         }
         let codings = head.headers["Transfer-Encoding"]
@@ -170,7 +170,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
         if closes {
             head.headers.add(name: "Connection", value: "close")
-        } else if request.version < .http1_1 {
+        } else if request.version == .http1_0 {
             head.headers.add(name: "Connection", value: "keep-alive")
         }
         enter(.writing, within: limits.writing, context)

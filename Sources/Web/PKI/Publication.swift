@@ -4,6 +4,7 @@ internal import Foundation
 internal import NIOCore
 internal import NIOHTTP1
 internal import PKIX
+internal import Store
 
 /// Revocation lists, issuer certificates and the root, as certificates point at them; on both listeners.
 struct Publication: Sendable {
@@ -21,8 +22,9 @@ struct Publication: Sendable {
     }
 
     /// RFC 5280 section 4.2.2.1: DER under the URL in the certificates' authority information access.
-    func issuer(_ name: String) async throws -> Answer {
-        guard let der = try await authority.issuerCertificate(name) else { return .notFound("There is no such issuer.") }
+    func issuer(_ name: String) -> Answer {
+        guard name == authority.issuer.id else { return .notFound("There is no such issuer.") }
+        let der = authority.issuer.certificate.der
         return Answer(.ok, type: "application/pkix-cert", der).with("Cache-Control", "public, max-age=86400")
     }
 
