@@ -131,11 +131,9 @@ func readCertificate(_ path: String) throws(Failure) -> Certificate509 {
     }
     do throws(Unacceptable) {
         let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
-        guard blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" else {
-            throw Unacceptable.malformed("it does not hold one certificate")
-        }
-        return try Certificate509(der: block.bytes)
+        if blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" { return try Certificate509(der: block.bytes) }
     } catch {
         throw Failure(.keyFile, "\(path) holds no usable certificate (\(error.reason)); put it back from a backup.")
     }
+    throw Failure(.keyFile, "\(path) does not hold one certificate; put it back from a backup.")
 }

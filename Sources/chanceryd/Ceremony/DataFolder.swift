@@ -17,9 +17,8 @@ struct DataFolder: Sendable, Equatable {
     var intermediateKey: String { "\(path)/intermediate.key" }
     var intermediatePassphrase: String { "\(path)/intermediate.passphrase" }
 
-    /// The server's own TLS certificate (leaf, intermediate) and its key, when it issues them itself.
-    var tlsCertificate: String { "\(path)/tls.pem" }
-    var tlsKey: String { "\(path)/tls.key" }
+    /// The server's own TLS key and certificate (key, leaf, intermediate), when it issues them itself.
+    var tls: String { "\(path)/tls.pem" }
 
     /// What the folder holds.
     enum State: Equatable {

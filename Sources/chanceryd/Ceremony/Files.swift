@@ -113,5 +113,8 @@ struct FolderLock: ~Copyable {
         _ = pwrite(descriptor, own, own.count, 0)
     }
 
+    /// The end of the lock's life said aloud, where nothing else would keep it.
+    consuming func release() {}
+
     deinit { close(descriptor) }
 }

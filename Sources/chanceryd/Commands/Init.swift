@@ -57,6 +57,9 @@ struct Init: AsyncParsableCommand {
         plan.intermediateLifetime = try duration(intermediateLifetime, of: "--intermediate-lifetime", 86_400...(50 * 31_536_000))
         plan.permitted = permitted.map { $0.lowercased() }
         for flag in flags { plan.settings[flag.name] = flag.values }
+        try plan.check()
+        try makeFolder(folder.path)
+        let lock = try FolderLock(folder.path)
         let outcome = try await setUp(folder, plan, loaded.settings, rootPassphraseFile: rootPassphraseFile)
         if json {
             let files = outcome.made.map { JSONText.object([("path", .string($0.path)), ("what", .string($0.what))]) }
@@ -65,21 +68,20 @@ struct Init: AsyncParsableCommand {
             for line in outcome.lines(folder) { say(line) }
             say("Start it with: chanceryd serve --data \(folder.path)")
         }
+        lock.release()
     }
 }
 
-extension KeyType: @retroactive ExpressibleByArgument {}
+extension KeyType: ExpressibleByArgument {}
 
 private func absolute(_ path: String) -> String {
     path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
 }
 
-/// Root, intermediate, settings file and database, under the folder's lock; what is there already is kept.
+/// Root, intermediate, settings file and database; what is there already is kept. The caller holds the folder's lock.
 func setUp(
     _ folder: DataFolder, _ plan: CeremonyPlan, _ settings: Settings, rootPassphraseFile: String? = nil
 ) async throws -> Ceremony.Outcome {
-    try makeFolder(folder.path)
-    let lock = try FolderLock(folder.path)
     let environment = ProcessInfo.processInfo.environment
     var ceremony = Ceremony(
         folder: folder, now: { Date() },
@@ -110,7 +112,6 @@ func setUp(
         }
         outcome.made.append((folder.database, "the database: accounts, orders, certificates; back it up"))
     }
-    withExtendedLifetime(lock) {}
     return outcome
 }
 

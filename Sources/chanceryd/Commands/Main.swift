@@ -37,7 +37,8 @@ struct Chanceryd: AsyncParsableCommand {
             """,
         version: chanceryVersion,
         subcommands: [
-            Init.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, ConfigCommand.self, VersionCommand.self,
+            Init.self, Serve.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, CRLCommand.self, ConfigCommand.self,
+            VersionCommand.self,
         ])
 }
 

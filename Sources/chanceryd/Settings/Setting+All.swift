@@ -86,6 +86,9 @@ extension Setting {
             "backdate", \.backdate, .duration(0...86_400),
             "How far a certificate's begin lies in the past, for clients whose clock is late."),
         .one("order-lifetime", \.orderLifetime, .duration(300...90 * 86_400), "How long an order may be worked on."),
+        .one(
+            "authorization-lifetime", \.authorizationLifetime, .duration(300...398 * 86_400),
+            "How long a proof of control over a name counts for further orders of the account."),
         .one("max-names", \.maximumNames, .number(1...1000), "The most names in one certificate."),
         .one(
             "crl-lifetime", \.crlLifetime, .duration(3600...365 * 86_400),

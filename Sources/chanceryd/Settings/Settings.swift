@@ -25,6 +25,7 @@ struct Settings: Sendable, Equatable {
     var certificateLifetime = 45 * 86_400
     var backdate = 60
     var orderLifetime = 7 * 86_400
+    var authorizationLifetime = 30 * 86_400
     var maximumNames = 100
     var crlLifetime = 7 * 86_400
     var termsOfService: String?
