@@ -1,5 +1,5 @@
 package import ACME
-internal import Foundation
+package import Foundation
 package import Logging
 package import Store
 package import Validation
@@ -56,9 +56,10 @@ struct Shop: Sendable {
     func newID() -> RecordID { around.newID() }
 
     /// Fails closed when the clock has been set back behind what was written down: validity and list dates would lie.
-    func requireSaneClock() async throws(ClockIsBehind) {
+    /// - Throws: `ClockIsBehind`, `StoreError`.
+    func requireSaneClock() async throws {
         let now = around.now()
-        guard let recorded = try? await store.recordedClock() ?? nil else { return }
+        guard let recorded = try await store.recordedClock() else { return }
         guard now >= recorded.addingTimeInterval(-policy.clockTolerance.inSeconds) else {
             throw ClockIsBehind(now: now, recorded: recorded)
         }

@@ -1,5 +1,6 @@
 package import ACME
 internal import Foundation
+internal import Logging
 internal import PKIX
 package import Store
 

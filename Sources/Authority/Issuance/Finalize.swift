@@ -1,4 +1,4 @@
-package import ACME
+internal import ACME
 internal import Foundation
 package import PKIX
 package import Store

@@ -2,8 +2,9 @@ internal import ACME
 internal import Foundation
 internal import Logging
 internal import PKIX
-package import ServiceLifecycle
-package import Store
+internal import ServiceLifecycle
+internal import Signing
+internal import Store
 internal import Synchronization
 
 /// Turns accepted requests into certificates: to-be-signed bytes, lint, intent stored, signature, certificate stored. What a crash or a

@@ -1,5 +1,6 @@
 package import ACME
 internal import Foundation
+internal import Logging
 package import Store
 
 /// RFC 8555 section 7.5.

@@ -1,5 +1,7 @@
 package import ACME
 internal import Foundation
+internal import Logging
+internal import PKIX
 package import Store
 
 /// RFC 8555 section 7.4, and 7.1.2.1.

@@ -2,6 +2,7 @@ internal import Foundation
 internal import Logging
 internal import PKIX
 package import ServiceLifecycle
+internal import Signing
 package import Store
 internal import Synchronization
 
@@ -120,10 +121,13 @@ package final class Publisher: Service, Sendable {
 }
 
 extension CertificateAuthority {
-    /// The list to serve, from memory.
+    /// The list to serve: from memory, or, before the first was signed here, from the store.
     /// - Parameter issuer: its key identifier in hexadecimal.
-    /// - Returns: nil for an issuer that is not this one, and before the first list.
-    package func crl(_ issuer: String) -> StoredRevocationList? { issuer == self.issuer.id ? publisher.current : nil }
+    /// - Returns: nil where nothing is known of such a list.
+    package func crl(_ issuer: String) async throws(Refusal) -> StoredRevocationList? {
+        if issuer == self.issuer.id, let list = publisher.current { return list }
+        return try await stored { () async throws(StoreError) in try await store.latestCRL(issuer: issuer) }
+    }
 
     /// DER; nil for an issuer that never was one here.
     package func issuerCertificate(_ id: String) async throws(Refusal) -> [UInt8]? {

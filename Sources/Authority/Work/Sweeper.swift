@@ -1,5 +1,6 @@
 internal import Foundation
-package import ServiceLifecycle
+internal import Logging
+internal import ServiceLifecycle
 internal import Store
 
 /// Clears away orders and authorizations that ended long ago, a few at a time. Certificates and revocations stay.
@@ -21,9 +22,9 @@ package final class Sweeper: Service, Sendable {
     /// All that is due.
     package func sweep() async {
         do {
-            var swept = Swept(orders: 0, authorizations: 0, finished: false)
-            while !swept.finished, !Task.isCancelled {
-                swept = try await shop.store.sweep(expiredBefore: shop.around.now().addingTimeInterval(-Self.grace))
+            var isFinished = false
+            while !isFinished, !Task.isCancelled {
+                isFinished = try await shop.store.sweep(expiredBefore: shop.around.now().addingTimeInterval(-Self.grace)).finished
             }
         } catch {
             shop.log.warning("sweeping failed", metadata: .event(error: error))

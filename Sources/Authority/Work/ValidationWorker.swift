@@ -1,17 +1,17 @@
-package import ACME
-internal import Foundation
+internal import ACME
+package import Foundation
 internal import Logging
-package import ServiceLifecycle
-package import Store
+internal import ServiceLifecycle
+internal import Store
 internal import Synchronization
-package import Validation
+internal import Validation
 
 /// Asks the targets of challenges that were answered (RFC 8555 section 8.2): at once when the client answers, again after each delay of the
 /// policy, and what an earlier process left behind.
 package final class ValidationWorker: Service, Sendable {
-    package struct Duty: Hashable, Sendable {
-        package let authorization: RecordID
-        package let type: ChallengeType
+    struct Duty: Hashable, Sendable {
+        let authorization: RecordID
+        let type: ChallengeType
     }
     private let shop: Shop
     private let validate: @Sendable (Attempt) async -> Result<Evidence, Problem>
