@@ -11,8 +11,6 @@ package struct WebFoundation: Sendable {
     package var authority: CertificateAuthority
     package var nonces: NonceOffice
     package var tls: TLSContextBox
-    /// The root certificate's DER, for people to fetch.
-    package var root: [UInt8]
     package var around: Surroundings
     package var logger: Logger
     /// Why the server cannot do its work now, one sentence each; empty when it can. For `/readyz`.
@@ -23,10 +21,10 @@ package struct WebFoundation: Sendable {
     package var bound: @Sendable (ListenerKind, Int) async -> Void = { _, _ in }
 
     package init(
-        authority: CertificateAuthority, nonces: NonceOffice, tls: TLSContextBox, root: [UInt8], around: Surroundings, logger: Logger
+        authority: CertificateAuthority, nonces: NonceOffice, tls: TLSContextBox, around: Surroundings, logger: Logger
     ) {
         (self.authority, self.nonces, self.tls) = (authority, nonces, tls)
-        (self.root, self.around, self.logger) = (root, around, logger)
+        (self.around, self.logger) = (around, logger)
     }
 }
 
@@ -39,9 +37,9 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
     let counters = Counters()
     let ids = RequestIDs(seed: base.around.random(6))
     let home = HomePage(
-        name: settings.name, directory: addresses[.directory], rootURL: addresses[.rootPEM], root: base.root)
+        name: settings.name, directory: addresses[.directory], rootURL: addresses[.rootPEM], root: base.authority.issuer.root.der)
     let pages = Pages(home: home.answer, version: settings.version, faults: base.faults, readings: base.readings)
-    let publication = Publication(authority: base.authority, root: base.root, now: base.around.now)
+    let publication = Publication(authority: base.authority, now: base.around.now)
     let dates = DateLine(now: base.around.now)
 
     func service(_ kind: ListenerKind, _ address: WebSettings.Address) -> any Service {

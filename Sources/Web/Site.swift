@@ -54,8 +54,8 @@ struct Site: Sendable {
         case .metrics: return await pages.metrics(counters)
         case .rootPEM: return publication.rootPEM
         case .rootDER: return publication.rootDER
-        case .issuer(let name): return publication.issuer(name)
-        case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
+        case .issuer(let name): return try await publication.issuer(name)
+        case .revocationList(let name): return publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
         default: return .notFound()
         }
     }

@@ -13,25 +13,24 @@ struct Publication: Sendable {
     let rootDER: Answer
     let now: @Sendable () -> Date
 
-    /// - Parameter root: DER.
-    init(authority: CertificateAuthority, root: [UInt8], now: @escaping @Sendable () -> Date) {
+    init(authority: CertificateAuthority, now: @escaping @Sendable () -> Date) {
         (self.authority, self.now) = (authority, now)
+        let root = authority.issuer.root.der
         let cached = "public, max-age=86400"
         rootPEM = Answer(.ok, type: "application/x-pem-file", PEM.encode("CERTIFICATE", root)).with("Cache-Control", cached)
         rootDER = Answer(.ok, type: "application/pkix-cert", root).with("Cache-Control", cached)
     }
 
     /// RFC 5280 section 4.2.2.1: DER under the URL in the certificates' authority information access.
-    func issuer(_ name: String) -> Answer {
-        guard name == authority.issuer.id else { return .notFound("There is no such issuer.") }
-        let der = authority.issuer.certificate.der
+    func issuer(_ name: String) async throws -> Answer {
+        guard let der = try await authority.issuerCertificate(name) else { return .notFound("There is no such issuer.") }
         return Answer(.ok, type: "application/pkix-cert", der).with("Cache-Control", "public, max-age=86400")
     }
 
     /// RFC 5280 section 4.2.1.13. Caches may keep it for as long as it is current, but not longer than five minutes without asking: a
     /// revocation is to be seen soon.
-    func list(_ name: String, ifNoneMatch: [String]) async throws -> Answer {
-        guard let list = try await authority.crl(name) else { return .notFound("There is no such revocation list.") }
+    func list(_ name: String, ifNoneMatch: [String]) -> Answer {
+        guard let list = authority.crl(name) else { return .notFound("There is no such revocation list.") }
         let tag = "\"\(list.number)-" + SHA256.hash(data: list.der).prefix(6).map { String(format: "%02x", $0) }.joined() + "\""
         let age = max(0, min(300, Int(list.nextUpdate.timeIntervalSince(now()))))
         let headers: HTTPHeaders = [
