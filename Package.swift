@@ -115,7 +115,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("EndToEndTests", ["TestSupport"]),

@@ -58,12 +58,17 @@ struct Ceremony {
         let linted = try Linted(root: ToBeSigned(description, signedWith: signer.scheme), key: signer.publicKey, at: now)
         let made = try Certificate509(der: await linted.signed { try await signer.sign($0) })
         try writeFile(Array(made.pem.utf8), to: folder.root, mode: 0o644)
-        outcome.made.append((folder.root, "the root certificate, valid until \(day(made.notAfter)): for machines that shall trust this authority"))
-        outcome.made.append((folder.rootFolder, "the root's key, encrypted\(outcome.rootPassphraseIsBeside ? ", and its passphrase" : "")"))
+        outcome.made.append(
+            (folder.root, "the root certificate, valid until \(day(made.notAfter)): for machines that shall trust this authority")
+        )
+        outcome.made.append(
+            (folder.rootFolder, "the root's key, encrypted\(outcome.rootPassphraseIsBeside ? ", and its passphrase" : "")"))
         return (made, signer)
     }
 
-    private func makeIntermediate(_ plan: CeremonyPlan, _ root: (Certificate509, KeyFileSigner), _ outcome: inout Outcome) async throws {
+    private func makeIntermediate(_ plan: CeremonyPlan, _ root: (Certificate509, KeyFileSigner), _ outcome: inout Outcome)
+        async throws
+    {
         let passphrase = try passphrase(given: intermediatePassphrase, file: folder.intermediatePassphrase)
         let signer = try key(folder.intermediateKey, plan.keyType, passphrase)
         if exists(folder.intermediate) { return }
@@ -71,7 +76,8 @@ struct Ceremony {
         let issuer = try IssuerDescription(root.0)
         let begin = max(now.addingTimeInterval(-3600), root.0.notBefore)
         let end = min(CertificateDescription.notAfter(begin, lasting: plan.intermediateLifetime), root.0.notAfter)
-        let name = DistinguishedName(commonName: commonName(plan, "Intermediate", signer.publicKey), organization: plan.organisation)
+        let name = DistinguishedName(
+            commonName: commonName(plan, "Intermediate", signer.publicKey), organization: plan.organisation)
         let description = try CertificateDescription.intermediate(
             name: name, key: signer.publicKey, issuer: issuer, serial: serial(), notBefore: begin, notAfter: end,
             permitted: plan.permitted.isEmpty ? nil : plan.permitted)
@@ -110,7 +116,9 @@ struct Ceremony {
 
     /// Two authorities of the same name stay apart in a trust store: the name ends with a part of the key identifier.
     private func commonName(_ plan: CeremonyPlan, _ role: String, _ key: PublicKeyInfo) -> String {
-        let mark = key.keyIdentifier.prefix(3).map { String($0 >> 4, radix: 16, uppercase: true) + String($0 & 15, radix: 16, uppercase: true) }
+        let mark = key.keyIdentifier.prefix(3).map {
+            String($0 >> 4, radix: 16, uppercase: true) + String($0 & 15, radix: 16, uppercase: true)
+        }
         return "\(plan.name) \(role) \(mark.joined())"
     }
 
@@ -131,7 +139,9 @@ func readCertificate(_ path: String) throws(Failure) -> Certificate509 {
     }
     do throws(Unacceptable) {
         let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
-        if blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" { return try Certificate509(der: block.bytes) }
+        if blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" {
+            return try Certificate509(der: block.bytes)
+        }
     } catch {
         throw Failure(.keyFile, "\(path) holds no usable certificate (\(error.reason)); put it back from a backup.")
     }

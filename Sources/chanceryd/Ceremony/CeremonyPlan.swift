@@ -20,7 +20,8 @@ struct CeremonyPlan: Codable, Equatable, Sendable {
             throw Failure(.usage, "--intermediate-lifetime is longer than --root-lifetime; shorten it.")
         }
         for name in permitted where !isHostName(name) || name != name.lowercased() {
-            throw Failure(.usage, "--permit \(printable(name, limit: 80)): write a domain name in lower case, such as corp.example.")
+            throw Failure(
+                .usage, "--permit \(printable(name, limit: 80)): write a domain name in lower case, such as corp.example.")
         }
     }
 
@@ -28,7 +29,9 @@ struct CeremonyPlan: Codable, Equatable, Sendable {
         get throws(Failure) {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-            do { return Array(try encoder.encode(self)) } catch { throw Failure(.software, "The plan cannot be written down: \(error)") }
+            do { return Array(try encoder.encode(self)) } catch {
+                throw Failure(.software, "The plan cannot be written down: \(error)")
+            }
         }
     }
 
@@ -36,8 +39,11 @@ struct CeremonyPlan: Codable, Equatable, Sendable {
 
     /// - Throws: `.unfinished` when the file is no plan.
     init(reading path: String) throws(Failure) {
-        guard let bytes = try readFile(path, upTo: 1 << 20), let plan = try? JSONDecoder().decode(Self.self, from: Data(bytes)) else {
-            throw Failure(.unfinished, "\(path) is no plan of a set-up; if no client trusts this authority yet, empty the folder and start again.")
+        guard let bytes = try readFile(path, upTo: 1 << 20), let plan = try? JSONDecoder().decode(Self.self, from: Data(bytes))
+        else {
+            throw Failure(
+                .unfinished,
+                "\(path) is no plan of a set-up; if no client trusts this authority yet, empty the folder and start again.")
         }
         self = plan
     }

@@ -51,9 +51,11 @@ struct DataFolder: Sendable, Equatable {
     func requireComplete() throws(Failure) {
         switch try state() {
         case .complete: return
-        case .fresh: throw Failure(.noData, "\(path) holds no authority yet; run `chanceryd init --data \(path)`, or correct --data.")
+        case .fresh:
+            throw Failure(.noData, "\(path) holds no authority yet; run `chanceryd init --data \(path)`, or correct --data.")
         case .unfinished:
-            throw Failure(.unfinished, "The set-up of \(path) is not finished; run `chanceryd init --data \(path)` to complete it.")
+            throw Failure(
+                .unfinished, "The set-up of \(path) is not finished; run `chanceryd init --data \(path)` to complete it.")
         }
     }
 }

@@ -21,10 +21,15 @@ extension Failure {
         case .unwritable(let path, let reason): self = Self.file(reason, "write", path)
         case .exposed(let path, _): self.init(.openPassphrase, "\(path) can be read by others; run chmod 600 on it.")
         case .wrongPassphrase(let path):
-            self.init(.wrongPassphrase, "The passphrase does not open \(path); correct passphrase-file, passphrase-env or passphrase-credential.")
-        case .passphraseNeeded(let path): self.init(.wrongPassphrase, "The key in \(path) is encrypted and there is no passphrase for it.")
-        case .noPassphrase(let source): self.init(.wrongPassphrase, "There is no passphrase in \(source); put it there, or name another place.")
-        case .unusable(let path, let reason): self.init(.keyFile, "\(path) holds no usable key (\(reason)); put it back from a backup.")
+            self.init(
+                .wrongPassphrase,
+                "The passphrase does not open \(path); correct passphrase-file, passphrase-env or passphrase-credential.")
+        case .passphraseNeeded(let path):
+            self.init(.wrongPassphrase, "The key in \(path) is encrypted and there is no passphrase for it.")
+        case .noPassphrase(let source):
+            self.init(.wrongPassphrase, "There is no passphrase in \(source); put it there, or name another place.")
+        case .unusable(let path, let reason):
+            self.init(.keyFile, "\(path) holds no usable key (\(reason)); put it back from a backup.")
         case .failed(let reason): self.init(.software, "The key did not sign: \(reason).")
         }
     }

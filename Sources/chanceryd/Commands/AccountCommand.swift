@@ -22,12 +22,17 @@ struct AccountCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await withStore(place) { store in
-                let found = try await pages(limit: limit) { try await store.accounts(after: $0, limit: $1) } id: { $0.id }
+                let found = try await pages(limit: limit) {
+                    try await store.accounts(after: $0, limit: $1)
+                } id: {
+                    $0.id
+                }
                 printRows(
                     ["ID", "STATUS", "CREATED", "CONTACTS"], json: json,
                     found.map { account in
                         let cells = [
-                            account.id.text, account.status.rawValue, seconds(account.created), account.contacts.joined(separator: ", "),
+                            account.id.text, account.status.rawValue, seconds(account.created),
+                            account.contacts.joined(separator: ", "),
                         ]
                         return (cells, .object(account.facts.map { ($0.name, $0.value) }))
                     })
@@ -45,7 +50,9 @@ struct AccountCommand: AsyncParsableCommand {
         func run() async throws {
             let id = try recordID(id, of: "an account")
             try await withStore(place) { store in
-                guard let account = try await store.account(id) else { throw Failure(.notFound, "There is no account \(id.text).") }
+                guard let account = try await store.account(id) else {
+                    throw Failure(.notFound, "There is no account \(id.text).")
+                }
                 printFacts(account.facts, json: json)
             }
         }
@@ -62,7 +69,9 @@ struct AccountCommand: AsyncParsableCommand {
         func run() async throws {
             let id = try recordID(id, of: "an account")
             try await withStore(place) { store in
-                guard let before = try await store.account(id) else { throw Failure(.notFound, "There is no account \(id.text).") }
+                guard let before = try await store.account(id) else {
+                    throw Failure(.notFound, "There is no account \(id.text).")
+                }
                 guard before.status == .valid else {
                     throw Failure(.unchanged, "The account is \(before.status.rawValue) already.")
                 }

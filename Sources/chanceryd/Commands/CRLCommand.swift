@@ -27,14 +27,16 @@ struct CRLCommand: AsyncParsableCommand {
                 var logger = Logger(label: "chanceryd") { _ in SwiftLogNoOpLogHandler() }
                 logger.logLevel = .critical
                 let authority = CertificateAuthority(
-                    store: store, issuer: issuer, urls: PublicationURLs(base: ""), policy: AuthorityPolicy(loaded.settings, issuer),
+                    store: store, issuer: issuer, urls: PublicationURLs(base: ""),
+                    policy: AuthorityPolicy(loaded.settings, issuer),
                     validate: { _ in .failure(Problem(.serverInternal, 503, "No validation here.")) }, logger: logger)
                 do {
                     let list = try await authority.publisher.publish()
                     printFacts(
                         [
                             ("Issuer", "issuer", .string(list.issuer)), ("Number", "number", .number(Int(list.number))),
-                            ("This update", "thisUpdate", .time(list.thisUpdate)), ("Next update", "nextUpdate", .time(list.nextUpdate)),
+                            ("This update", "thisUpdate", .time(list.thisUpdate)),
+                            ("Next update", "nextUpdate", .time(list.nextUpdate)),
                         ], json: json)
                 } catch {
                     throw Failure(whatever: error)

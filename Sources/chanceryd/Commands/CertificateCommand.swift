@@ -30,13 +30,18 @@ struct CertificateCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
-            var filter = CertificateFilter(name: name?.lowercased(), account: try account.map { try recordID($0, of: "an account") })
+            var filter = CertificateFilter(
+                name: name?.lowercased(), account: try account.map { try recordID($0, of: "an account") })
             if revoked { filter.revoked = true }
             if let expiresWithin {
                 filter.expiresBefore = Date().addingTimeInterval(Double(try duration(expiresWithin, of: "--expires-within")))
             }
             try await withStore(place) { store in
-                let found = try await pages(limit: limit) { try await store.certificates(filter, after: $0, limit: $1) } id: { $0.id }
+                let found = try await pages(limit: limit) {
+                    try await store.certificates(filter, after: $0, limit: $1)
+                } id: {
+                    $0.id
+                }
                 printRows(["SERIAL", "NAMES", "NOT AFTER", "STATUS"], json: json, found.map { ($0.cells, $0.json) })
             }
         }
@@ -79,11 +84,16 @@ struct CertificateCommand: AsyncParsableCommand {
             try await withStore(place) { store in
                 let found = try await store.certificate(serial: number)
                 let outcome = try await store.revoke(
-                    issuer: found.issuer, serial: found.serial, at: Date(), reason: reason.code, blockKey: reason == .keyCompromise)
+                    issuer: found.issuer, serial: found.serial, at: Date(), reason: reason.code,
+                    blockKey: reason == .keyCompromise)
                 switch outcome {
                 case .revoked(let certificate):
-                    if json { printFacts(certificate.facts, json: true) } else {
-                        say("Revoked \(Certificate509.text(of: certificate.serial)). A running server publishes it within a minute.")
+                    if json {
+                        printFacts(certificate.facts, json: true)
+                    } else {
+                        say(
+                            "Revoked \(Certificate509.text(of: certificate.serial)). A running server publishes it within a minute."
+                        )
                     }
                 case .already(let at, _):
                     if json { printFacts(found.facts, json: true) }
@@ -97,7 +107,8 @@ struct CertificateCommand: AsyncParsableCommand {
 /// RFC 5280 section 5.3.1, those an operator can mean. 7 is unused; 6 and 8 (hold and removal) are not offered, for a certificate
 /// on hold is one that some clients reject and others accept.
 enum OperatorReason: String, CaseIterable, ExpressibleByArgument {
-    case unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn, aaCompromise
+    case unspecified, keyCompromise, caCompromise, affiliationChanged, superseded, cessationOfOperation, privilegeWithdrawn,
+        aaCompromise
 
     /// nil for `unspecified`: RFC 5280 wants the extension absent then.
     var code: Int? {

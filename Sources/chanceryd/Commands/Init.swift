@@ -17,14 +17,16 @@ struct Init: AsyncParsableCommand {
             """)
 
     @OptionGroup var place: DataOptions
-    @Option(help: "The authority's name, the beginning of its certificates' common names (default: authority-name).") var name: String?
+    @Option(help: "The authority's name, the beginning of its certificates' common names (default: authority-name).") var name:
+        String?
     @Option(help: "The organisation in root and intermediate (default: organisation).") var organisation: String?
     @Option(help: "The kind of both keys.") var keyType: KeyType = .p256
     @Option(help: ArgumentHelp("How long the root is valid.", valueName: "DURATION")) var rootLifetime = "20y"
     @Option(help: ArgumentHelp("How long the intermediate is valid.", valueName: "DURATION")) var intermediateLifetime = "10y"
     @Option(
         name: .customLong("permit"), parsing: .singleValue,
-        help: ArgumentHelp("Certificates only for this domain and what is below it (name constraint). Repeatable.", valueName: "NAME"))
+        help: ArgumentHelp(
+            "Certificates only for this domain and what is below it (name constraint). Repeatable.", valueName: "NAME"))
     var permitted: [String] = []
     @Option(help: ArgumentHelp("Where the intermediate's passphrase lies, now and at every start.", valueName: "FILE"))
     var passphraseFile: String?
@@ -93,7 +95,8 @@ func setUp(
         if let rootPassphraseFile {
             ceremony.rootPassphrase = try PassphraseSource.file(rootPassphraseFile).passphrase(environment: environment)
         } else if environment["CHANCERY_ROOT_PASSPHRASE"]?.isEmpty == false {
-            ceremony.rootPassphrase = try PassphraseSource.environment("CHANCERY_ROOT_PASSPHRASE").passphrase(environment: environment)
+            ceremony.rootPassphrase = try PassphraseSource.environment("CHANCERY_ROOT_PASSPHRASE").passphrase(
+                environment: environment)
         }
         let source = PassphraseSource(settings, folder, environment)
         if source != .file(folder.intermediatePassphrase) {

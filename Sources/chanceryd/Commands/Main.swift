@@ -37,7 +37,8 @@ struct Chanceryd: AsyncParsableCommand {
             """,
         version: chanceryVersion,
         subcommands: [
-            Init.self, Serve.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, CRLCommand.self, ConfigCommand.self,
+            Init.self, Serve.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, CRLCommand.self,
+            ConfigCommand.self,
             VersionCommand.self,
         ])
 }

@@ -6,7 +6,8 @@ import Store
 struct OrderCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "order", abstract: "List and show orders.",
-        discussion: "  chanceryd order list --data ./ca\n  chanceryd order show ID --data ./ca", subcommands: [List.self, Show.self])
+        discussion: "  chanceryd order list --data ./ca\n  chanceryd order show ID --data ./ca",
+        subcommands: [List.self, Show.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -60,7 +61,9 @@ struct OrderCommand: AsyncParsableCommand {
                         let challenges = authorization.challenges.map { challenge in
                             "\(challenge.type.rawValue) \(challenge.status.rawValue)\(challenge.error?.detail.map { ": \($0)" } ?? "")"
                         }
-                        table.add([authorization.name, authorization.status(at: now).rawValue, challenges.joined(separator: "; ")])
+                        table.add([
+                            authorization.name, authorization.status(at: now).rawValue, challenges.joined(separator: "; "),
+                        ])
                     }
                     say(table.text)
                 }
@@ -89,14 +92,16 @@ extension StoredAuthorization {
 
     func json(at now: Date) -> JSONText {
         .object([
-            ("id", .string(id.text)), ("name", .string(name)), ("status", .string(status(at: now).rawValue)), ("expires", .time(expires)),
+            ("id", .string(id.text)), ("name", .string(name)), ("status", .string(status(at: now).rawValue)),
+            ("expires", .time(expires)),
             (
                 "challenges",
                 .array(
                     challenges.map { challenge in
                         .object([
                             ("type", .string(challenge.type.rawValue)), ("status", .string(challenge.status.rawValue)),
-                            ("attempts", .number(challenge.attempts)), ("error", .optional(challenge.error.map { $0.detail ?? $0.type })),
+                            ("attempts", .number(challenge.attempts)),
+                            ("error", .optional(challenge.error.map { $0.detail ?? $0.type })),
                         ])
                     })
             ),

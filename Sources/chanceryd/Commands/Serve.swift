@@ -32,7 +32,8 @@ struct Serve: AsyncParsableCommand {
         for line in outcome.lines(folder) { say(line) }
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
         let wiring = Wiring(
-            folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound, around: .real,
+            folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
+            around: .real,
             logger: logger)
         try await wiring.run(issuer) {
             if state != .complete {
@@ -48,7 +49,8 @@ struct Serve: AsyncParsableCommand {
 /// Every room's events, one line each on standard error.
 func makeLogger(_ settings: Settings) -> Logger {
     LoggingSystem.bootstrap { label in
-        LineLogHandler(label: label, format: settings.logFormat, sink: .standardError, now: { Date() }, logLevel: settings.logLevel)
+        LineLogHandler(
+            label: label, format: settings.logFormat, sink: .standardError, now: { Date() }, logLevel: settings.logLevel)
     }
     return Logger(label: "chanceryd")
 }

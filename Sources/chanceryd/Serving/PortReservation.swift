@@ -27,7 +27,9 @@ struct PortReservation: ~Copyable {
     private init(_ address: IPAddressText, _ wanted: Endpoint, _ setting: String) throws(Failure) {
         let family = address.family == .v4 ? AF_INET : AF_INET6
         let descriptor = socket(family, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { throw Failure(.addressUnavailable, "\(setting) \(wanted): this machine has no such addresses.") }
+        guard descriptor >= 0 else {
+            throw Failure(.addressUnavailable, "\(setting) \(wanted): this machine has no such addresses.")
+        }
         var on: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
         let port = UInt16(clamping: wanted.port).bigEndian
@@ -39,7 +41,9 @@ struct PortReservation: ~Copyable {
             name.sin_port = port
             withUnsafeMutableBytes(of: &name.sin_addr) { $0.copyBytes(from: address.bytes) }
             result = withUnsafePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
             }
         case .v6:
             var name = sockaddr_in6()
@@ -47,7 +51,9 @@ struct PortReservation: ~Copyable {
             name.sin6_port = port
             withUnsafeMutableBytes(of: &name.sin6_addr) { $0.copyBytes(from: address.bytes) }
             result = withUnsafePointer(to: &name) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) }
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size))
+                }
             }
         }
         guard result == 0 else {
@@ -73,8 +79,10 @@ struct PortReservation: ~Copyable {
         var next = list
         while let entry = next {
             var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            if getnameinfo(entry.pointee.ai_addr, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0,
-                let address = IPAddressText(String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
+            if getnameinfo(entry.pointee.ai_addr, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+                == 0,
+                let address = IPAddressText(
+                    String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
             {
                 found.append(address)
             }
@@ -98,11 +106,13 @@ struct PortReservation: ~Copyable {
     private static func failure(_ code: Int32, _ wanted: Endpoint, _ setting: String) -> Failure {
         switch code {
         case EADDRINUSE:
-            Failure(.portInUse, "Port \(wanted.port) is in use by another process: stop it, or change \(setting) (now \(wanted)).")
+            Failure(
+                .portInUse, "Port \(wanted.port) is in use by another process: stop it, or change \(setting) (now \(wanted)).")
         case EACCES:
             Failure(
                 .notPermitted,
-                "Port \(wanted.port) needs a privilege (CAP_NET_BIND_SERVICE): grant it, or change \(setting) to a port from 1024 up (now \(wanted)).")
+                "Port \(wanted.port) needs a privilege (CAP_NET_BIND_SERVICE): grant it, or change \(setting) to a port from 1024 up (now \(wanted))."
+            )
         case EADDRNOTAVAIL:
             Failure(.addressUnavailable, "\(wanted.host) is no address of this machine: change \(setting) (now \(wanted)).")
         default:

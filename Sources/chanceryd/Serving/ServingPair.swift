@@ -30,7 +30,8 @@ struct ServingPair: Sendable {
             throw Failure(.tlsFiles, "tls-key: \(error).")
         }
         guard let leaf = chain.first, leaf.publicKey == key.publicKey.der else {
-            throw Failure(.tlsFiles, "tls-key \(keyPath) is not the key of the first certificate in \(certificate); name a pair that fits.")
+            throw Failure(
+                .tlsFiles, "tls-key \(keyPath) is not the key of the first certificate in \(certificate); name a pair that fits.")
         }
         do { _ = try context } catch {
             throw Failure(.tlsFiles, "\(certificate) and \(keyPath) cannot be used for TLS (\(error)).")

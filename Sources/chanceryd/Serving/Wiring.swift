@@ -88,12 +88,14 @@ struct Wiring {
         let reach = Reach(
             resolver: try Resolver(servers: settings.resolvers),
             policy: try AddressPolicy(allowed: settings.allowedAddresses, own: machineAddresses()),
-            http01Port: settings.http01Port, tlsALPN01Port: settings.tlsALPN01Port, deadline: .seconds(settings.validationDeadline),
+            http01Port: settings.http01Port, tlsALPN01Port: settings.tlsALPN01Port,
+            deadline: .seconds(settings.validationDeadline),
             group: MultiThreadedEventLoopGroup.singleton)
         let validator = Validator(reach)
         let authority = CertificateAuthority(
             store: store, issuer: issuer, urls: PublicationURLs(base: addresses.publication),
-            policy: AuthorityPolicy(settings, issuer), validate: { await validator.validate($0) }, surroundings: around, logger: logger)
+            policy: AuthorityPolicy(settings, issuer), validate: { await validator.validate($0) }, surroundings: around,
+            logger: logger)
         try await authority.prepare()
 
         let (box, keeping) = try await tls(authority, issuer)
@@ -112,13 +114,16 @@ struct Wiring {
 
         var configuration = ServiceGroupConfiguration(
             services: (authority.services + [keeping] + services(web, base)).map {
-                .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .gracefullyShutdownGroup)
+                .init(
+                    service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                    failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         configuration.maximumGracefulShutdownDuration = .seconds(settings.drain)
         configuration.maximumCancellationDuration = .seconds(10)
         logger.notice(
-            "starting", metadata: ["version": "\(chanceryVersion)", "issuer": "\(issuer.id)", "directory": "\(addresses.directory)"])
+            "starting",
+            metadata: ["version": "\(chanceryVersion)", "issuer": "\(issuer.id)", "directory": "\(addresses.directory)"])
         try await ServiceGroup(configuration: configuration).run()
         logger.notice("stopped")
     }
@@ -138,7 +143,8 @@ struct Wiring {
         }
         signal(SIGHUP, SIG_IGN)
         let own = OwnCertificate(
-            path: folder.tls, names: try certifiable(addresses.names, issuer), authority: authority, around: around, logger: logger)
+            path: folder.tls, names: try certifiable(addresses.names, issuer), authority: authority, around: around,
+            logger: logger)
         let box = TLSContextBox(try await own.current().context)
         return (box, OwnCertificateRenewal(own: own, box: box))
     }
@@ -151,11 +157,16 @@ struct Wiring {
             IPAddressText(name) != nil || permitted.contains { name == $0 || name.hasSuffix(".\($0)") }
         }
         if let odd = settings.names.first(where: { !fine.contains($0) }) {
-            throw Failure(.configuration, "names: \(odd) is not below \(permitted.joined(separator: ", ")), which is all the intermediate may certify; remove it.")
+            throw Failure(
+                .configuration,
+                "names: \(odd) is not below \(permitted.joined(separator: ", ")), which is all the intermediate may certify; remove it."
+            )
         }
         if fine.allSatisfy({ IPAddressText($0) != nil }) {
             let remedy = "set external-url to a name below it, or tls-certificate and tls-key"
-            logger.warning("the server's own certificate bears addresses only", metadata: ["permitted": "\(permitted)", "remedy": "\(remedy)"])
+            logger.warning(
+                "the server's own certificate bears addresses only",
+                metadata: ["permitted": "\(permitted)", "remedy": "\(remedy)"])
         }
         return fine
     }
