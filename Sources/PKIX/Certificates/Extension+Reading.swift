@@ -18,7 +18,9 @@ extension Extension {
 
     func keyUsage() throws(Unacceptable) -> KeyUsage {
         let bytes = try root("keyUsage").primitive("keyUsage")
-        guard try root("keyUsage").identifier == .bitString, (1...3).contains(bytes.count) else { throw .malformed("keyUsage is no bit string") }
+        guard try root("keyUsage").identifier == .bitString, (1...3).contains(bytes.count) else {
+            throw .malformed("keyUsage is no bit string")
+        }
         var usage: UInt16 = 0
         for (index, octet) in bytes.dropFirst().enumerated() {
             for bit in 0..<8 where octet & (0x80 >> UInt8(bit)) != 0 { usage |= 1 << UInt16(index * 8 + bit) }

@@ -1,5 +1,6 @@
-package import struct Foundation.Date
 internal import SwiftASN1
+
+package import struct Foundation.Date
 
 /// The members of a TBSCertificate (RFC 5280 section 4.1) read from bytes, ours or foreign. Unknown keys, algorithms and
 /// extensions are kept as they are; what may be in them is judged elsewhere.

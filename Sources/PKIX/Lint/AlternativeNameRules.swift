@@ -50,8 +50,10 @@ extension Linter {
                 .map { "\($0) has a wildcard that is not its whole leftmost label" }
         },
         LintRule("san-no-reserved-label", "RFC 5890 2.3.1", [.leaf]) { (certificate, _) throws(Unacceptable) in
-            try firstName(certificate) { $0.split(separator: ".").contains { $0.dropFirst(2).hasPrefix("--") && !$0.hasPrefix("xn--") } }
-                .map { "\($0) has a reserved label" }
+            try firstName(certificate) {
+                $0.split(separator: ".").contains { $0.dropFirst(2).hasPrefix("--") && !$0.hasPrefix("xn--") }
+            }
+            .map { "\($0) has a reserved label" }
         },
         LintRule("san-no-address", "RFC 3696 2", [.leaf]) { (certificate, _) throws(Unacceptable) in
             try firstName(certificate) { $0.split(separator: ".").last?.utf8.allSatisfy { (0x30...0x39).contains($0) } ?? false }
