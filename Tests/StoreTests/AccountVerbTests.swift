@@ -8,12 +8,12 @@ import Testing
 struct AccountVerbTests {
     @Test(arguments: EngineKind.allCases)
     func `fifty at once with one key make one account`(kind: EngineKind) async throws {
-        let test = try await kind.open()
+        let store = try await kind.open()
         let key = SigningKey(.p256).jwk
         let results = try await withThrowingTaskGroup(of: (StoredAccount, Bool).self) { group in
             for _ in 0..<50 {
                 group.addTask {
-                    let (account, created) = try await test.store.createAccount(anyAccount(key: key))
+                    let (account, created) = try await store.createAccount(anyAccount(key: key))
                     return (account, created)
                 }
             }
@@ -21,12 +21,12 @@ struct AccountVerbTests {
         }
         #expect(results.filter(\.1).count == 1)
         #expect(Set(results.map(\.0.id)).count == 1)
-        #expect(try await test.store.accounts(limit: 10).count == 1)
+        #expect(try await store.accounts(limit: 10).count == 1)
     }
 
     @Test(arguments: EngineKind.allCases)
     func `an account comes back whole, by id and by key`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         var new = anyAccount()
         new.contacts = ["mailto:\"odd\"@b.example", "mailto:ü@b.example"]
         new.termsAgreed = false
@@ -42,7 +42,7 @@ struct AccountVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `accounts are paged in the order of their making`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         var made: [RecordID] = []
         for number in 0..<7 { made.append(try await store.makeAccount(at: start.addingTimeInterval(Double(number))).id) }
         var seen: [RecordID] = []
@@ -56,7 +56,7 @@ struct AccountVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `deactivation is for good, ends pending orders and spares the others`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let issued = try await store.issue(account.id)
         let pending = try await store.makeOrder(account.id, ["b.example"])
@@ -87,7 +87,7 @@ struct AccountVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a key changes once, to a free key, from the current key`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let one = try await store.makeAccount()
         let other = try await store.makeAccount()
         let next = SigningKey(.p256).jwk
@@ -105,12 +105,12 @@ struct AccountVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `of twenty key changes at once one wins`(kind: EngineKind) async throws {
-        let test = try await kind.open()
-        let account = try await test.store.makeAccount()
+        let store = try await kind.open()
+        let account = try await store.makeAccount()
         let outcomes = try await withThrowingTaskGroup(of: KeyChangeOutcome.self) { group in
             for _ in 0..<20 {
                 group.addTask {
-                    try await test.store.changeKey(account.id, from: account.key.thumbprint, to: SigningKey(.p256).jwk)
+                    try await store.changeKey(account.id, from: account.key.thumbprint, to: SigningKey(.p256).jwk)
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }

@@ -7,7 +7,7 @@ import Testing
 struct CertificateVerbTests {
     @Test(arguments: EngineKind.allCases)
     func `certificates are found by each filter and by all together, in pages`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let (one, other) = (try await store.makeAccount(), try await store.makeAccount())
         let hash = anyBytes(32)
         var all: [StoredCertificate] = []
@@ -46,7 +46,7 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a certificate is revoked once, and the first reason stands`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let one = try await store.issue(account.id)
         await #expect(throws: StoreError.notFound) {
@@ -65,7 +65,7 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a compromised key is blocked when its owner says so`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let (one, other) = (try await store.issue(account.id), try await store.issue(account.id))
         _ = try await store.revoke(issuer: other.issuer, serial: other.serial, at: start, reason: 1)
@@ -81,7 +81,7 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `RFC 5280 3.3: an entry leaves the list only after a list made past its expiry named it`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let end = start.addingTimeInterval(10 * day)
         let one = try await store.issue(account.id, notAfter: end)
@@ -102,10 +102,9 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `CRL numbers rise, each is given once, and no older list replaces a newer one`(kind: EngineKind) async throws {
-        let test = try await kind.open()
-        let store = test.store
+        let store = try await kind.open()
         let numbers = try await withThrowingTaskGroup(of: Int64.self) { group in
-            for _ in 0..<20 { group.addTask { try await test.store.nextCRLNumber(issuer: "i") } }
+            for _ in 0..<20 { group.addTask { try await store.nextCRLNumber(issuer: "i") } }
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(numbers.sorted() == Array(1...20))
@@ -131,7 +130,7 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `issuers keep their chains`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         var issuer = StoredIssuer(id: "ab12", chain: [anyBytes(600), anyBytes(500)], created: start)
         try await store.saveIssuer(issuer)
         issuer.chain.append(anyBytes(10))
@@ -141,7 +140,7 @@ struct CertificateVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `sweeping takes what expired before the cutoff, in batches, and nothing else`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let issued = try await store.issue(account.id)
         var old: [StoredOrder] = []

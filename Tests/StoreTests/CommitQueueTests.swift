@@ -28,8 +28,7 @@ func eventually(_ condition: () -> Bool) async { while !condition() { await Task
 @Suite(.timeLimit(.minutes(1)))
 struct CommitQueueTests {
     @Test func `verbs that wait share one commit`() async throws {
-        let test = try await EngineKind.sqlite.open()
-        let store = test.store
+        let store = try await EngineKind.sqlite.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -47,8 +46,7 @@ struct CommitQueueTests {
     }
 
     @Test func `a verb's error undoes neither its neighbours nor leaves anything of its own`() async throws {
-        let test = try await EngineKind.sqlite.open()
-        let store = test.store
+        let store = try await EngineKind.sqlite.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -79,8 +77,7 @@ struct CommitQueueTests {
     }
 
     @Test func `a client that hangs up loses nothing`() async throws {
-        let test = try await EngineKind.sqlite.open()
-        let store = test.store
+        let store = try await EngineKind.sqlite.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -114,8 +111,7 @@ struct CommitQueueTests {
     }
 
     @Test func `closing finishes what was taken on and refuses the rest`() async throws {
-        let test = try await EngineKind.sqlite.open()
-        let store = test.store
+        let store = try await EngineKind.sqlite.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }

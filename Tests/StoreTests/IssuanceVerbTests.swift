@@ -8,14 +8,14 @@ import Testing
 struct IssuanceVerbTests {
     @Test(arguments: EngineKind.allCases)
     func `of twenty finalizations at once one begins`(kind: EngineKind) async throws {
-        let test = try await kind.open()
-        let order = try await test.store.makeOrder(try await test.store.makeAccount().id)
-        try await test.store.prove(order)
+        let store = try await kind.open()
+        let order = try await store.makeOrder(try await store.makeAccount().id)
+        try await store.prove(order)
         let outcomes = try await withThrowingTaskGroup(of: (Intent, IssuanceBeginning).self) { group in
             for _ in 0..<20 {
                 group.addTask {
                     let intent = anyIntent(order)
-                    return (intent, try await test.store.beginIssuance(intent, owner: "me", leaseUntil: start))
+                    return (intent, try await store.beginIssuance(intent, owner: "me", leaseUntil: start))
                 }
             }
             return try await group.reduce(into: []) { $0.append($1) }
@@ -23,13 +23,13 @@ struct IssuanceVerbTests {
         let winners = outcomes.filter { $0.1 == .begun }.map(\.0)
         #expect(winners.count == 1)
         #expect(outcomes.filter { $0.1 == .already(.processing, winners.first) }.count == 19)
-        #expect(try await test.store.intentsWithoutCertificate() == winners)
-        #expect(try await test.store.counts().issuancesWaiting == 1)
+        #expect(try await store.intentsWithoutCertificate() == winners)
+        #expect(try await store.counts().issuancesWaiting == 1)
     }
 
     @Test(arguments: EngineKind.allCases)
     func `an order that is not ready does not begin`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let order = try await store.makeOrder(account.id)
         #expect(try await store.beginIssuance(anyIntent(order), owner: "", leaseUntil: start) == .already(.pending, nil))
@@ -47,7 +47,7 @@ struct IssuanceVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `certificate, order and work move together, once`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id, ["a.example", "b.example"])
         try await store.prove(order)
         let intent = anyIntent(order)
@@ -69,7 +69,7 @@ struct IssuanceVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a certificate needs its intent`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         try await store.prove(order)
         let intent = anyIntent(order)
@@ -85,7 +85,7 @@ struct IssuanceVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a failed issuance ends its order, and a signature that exists all the same prevails`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         try await store.prove(order)
         try await store.failIssuance(order.id, refused)
@@ -103,7 +103,7 @@ struct IssuanceVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `the authority's own certificate needs no order`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let (kept, given) = (anyIntent(nil), anyIntent(nil))
         for intent in [kept, given] { try await store.beginOwnIssuance(intent, owner: "me", leaseUntil: start) }
         try await store.voidIntent(given.id)
@@ -120,7 +120,7 @@ struct IssuanceVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `the recorded clock is that of the last thing meant to be signed`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         #expect(try await store.recordedClock() == nil)
         let account = try await store.makeAccount()
         _ = try await store.issue(account.id)

@@ -23,6 +23,9 @@ private struct Model {
     var orders: [RecordID: OneOrder] = [:]
     var authorizations: [RecordID: OneAuthorization] = [:]
     var revoked: Set<RecordID> = []
+    // In the order of their making, so that a seed chooses alike although ids are random.
+    var orderIDs: [RecordID] = []
+    var authorizationIDs: [RecordID] = []
 
     func status(_ order: OneOrder) -> OrderStatus {
         guard order.status == .pending else { return order.status }
@@ -41,21 +44,21 @@ struct ModelTests {
     @Test(arguments: EngineKind.allCases, 0..<60)
     func `any sequence of verbs leaves what the model says`(kind: EngineKind, seed: Int) async throws {
         var chance = SplitMix(state: UInt64(seed))
-        let test = try await kind.open()
+        let store = try await kind.open()
         var model = Model()
         for _ in 0..<12 {
             for _ in 0..<Int.random(in: 10...30, using: &chance) {
-                try await step(test.store, &model, &chance)
+                try await step(store, &model, &chance)
             }
-            try await compare(test.store, model)
+            try await compare(store, model)
         }
-        await test.store.close()
+        await store.close()
     }
 
     private func step(_ store: AuthorityStore, _ model: inout Model, _ chance: inout SplitMix) async throws {
         let later = start.addingTimeInterval(day)
-        let order = model.orders.keys.sorted().randomElement(using: &chance)
-        let authorization = model.authorizations.keys.sorted().randomElement(using: &chance)
+        let order = model.orderIDs.randomElement(using: &chance)
+        let authorization = model.authorizationIDs.randomElement(using: &chance)
         let type = ChallengeType.allCases.randomElement(using: &chance) ?? .http01
         switch Int.random(in: 0..<14, using: &chance) {
         case 0:
@@ -74,6 +77,8 @@ struct ModelTests {
             #expect(await succeeds { try await store.createOrder(new.order, new.authorizations) } == valid)
             guard valid else { return }
             model.orders[new.order.id] = .init(account: index, authorizations: new.order.authorizations)
+            model.orderIDs.append(new.order.id)
+            model.authorizationIDs += new.authorizations.map(\.id)
             for one in new.authorizations { model.authorizations[one.id] = .init(account: index) }
         case 4, 5, 6:
             guard let authorization, var one = model.authorizations[authorization] else { return }
@@ -132,7 +137,7 @@ struct ModelTests {
                 model.orders[id]?.status = .invalid
             }
         case 1:
-            guard let id = model.authorizations.keys.sorted().randomElement(using: &chance), let one = model.authorizations[id]
+            guard let id = model.authorizationIDs.randomElement(using: &chance), let one = model.authorizations[id]
             else { return }
             let allowed = one.status != .invalid
             let account = model.accounts[one.account].id
@@ -152,8 +157,8 @@ struct ModelTests {
                 #expect(outcome == .stale)
             }
         default:
-            let issued = model.orders.values.compactMap { one in one.certificate == nil ? nil : one.intent }
-            guard let intent = issued.sorted(by: { $0.id < $1.id }).randomElement(using: &chance) else { return }
+            let issued = model.orderIDs.compactMap { model.orders[$0] }.compactMap { $0.certificate == nil ? nil : $0.intent }
+            guard let intent = issued.randomElement(using: &chance) else { return }
             let outcome = try await store.revoke(issuer: intent.issuer, serial: intent.serial, at: start, reason: 4)
             switch outcome {
             case .revoked: #expect(model.revoked.insert(intent.id).inserted)

@@ -7,7 +7,7 @@ import Testing
 struct OrderVerbTests {
     @Test(arguments: EngineKind.allCases)
     func `an order comes back whole, its authorizations in their order`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         var (order, authorizations) = anyOrder(account.id, (0..<100).map { "host\($0).example" })
         order.notBefore = start.addingTimeInterval(1)
@@ -20,7 +20,7 @@ struct OrderVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `an order without a valid account is not written, nor its authorizations`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let new = anyOrder(anyID())
         await #expect(throws: StoreError.conflict("the account is not valid")) {
             try await store.createOrder(new.order, new.authorizations)
@@ -30,7 +30,7 @@ struct OrderVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `an account's orders are paged, and only its own`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let other = try await store.makeAccount()
         var made: [RecordID] = []
@@ -46,7 +46,7 @@ struct OrderVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `an authorization is deactivated by its account, from pending and valid`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let order = try await store.makeOrder(account.id, ["a.example", "b.example", "c.example"])
         let (pending, begun, failed) = (order.authorizations[0], order.authorizations[1], order.authorizations[2])
@@ -70,7 +70,7 @@ struct OrderVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `valid authorizations cover exactly their own names, until they expire`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let account = try await store.makeAccount()
         let plain = anyAuthorization(account.id, "a.example")
         let wild = anyAuthorization(account.id, "b.example", wildcard: true)

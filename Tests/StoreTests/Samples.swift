@@ -8,19 +8,15 @@ import Testing
 enum EngineKind: String, CaseIterable, Sendable {
     case sqlite
 
-    /// A store on a new folder.
-    func open() async throws -> TestStore {
+    /// A store on a new folder, which goes when the engine goes.
+    func open() async throws -> AuthorityStore {
         switch self {
         case .sqlite:
             let folder = try TestFolder()
-            return TestStore(store: try await AuthorityStore.open(path: folder.database, now: start), folder: folder)
+            let engine = try SQLiteEngine(path: folder.database) { _ in withExtendedLifetime(folder) {} }
+            return try await AuthorityStore.open(engine, path: folder.database, lock: nil, mode: .serve, now: start)
         }
     }
-}
-
-struct TestStore: Sendable {
-    let store: AuthorityStore
-    let folder: TestFolder
 }
 
 /// Deleted with its last reference.

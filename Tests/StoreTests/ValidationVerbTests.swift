@@ -7,7 +7,7 @@ import Testing
 struct ValidationVerbTests {
     @Test(arguments: EngineKind.allCases)
     func `a validation begins once`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         let one = order.authorizations[0]
         let lease = start.addingTimeInterval(60)
@@ -26,7 +26,7 @@ struct ValidationVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a verdict moves challenge and authorization, and the first one stands`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         let one = order.authorizations[0]
         let until = start.addingTimeInterval(30 * day)
@@ -49,7 +49,7 @@ struct ValidationVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a failed challenge fails its authorization and shows why`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         let one = order.authorizations[0]
         _ = try await store.beginValidation(one, .http01, owner: "a", leaseUntil: start, now: start)
@@ -63,7 +63,7 @@ struct ValidationVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `a failed query is seen, counted, and due again later`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id)
         let one = order.authorizations[0]
         try await store.recordAttempt(one, .http01, refused, due: start)
@@ -84,7 +84,7 @@ struct ValidationVerbTests {
 
     @Test(arguments: EngineKind.allCases)
     func `leased work is another's only when the lease has run out`(kind: EngineKind) async throws {
-        let store = try await kind.open().store
+        let store = try await kind.open()
         let order = try await store.makeOrder(try await store.makeAccount().id, (0..<5).map { "\($0).example" })
         for (number, one) in order.authorizations.enumerated() {
             _ = try await store.beginValidation(
