@@ -85,4 +85,10 @@ package struct IssuerDescription: Sendable {
         scheme = .preferred(for: publicKey.algorithm)
     }
     package var name: DistinguishedName { certificate.subject }
+
+    /// The DNS subtrees in which this issuer may certify names; nil without constraints, empty for constraints that are not understood.
+    package var permittedNames: [String]? {
+        guard let constraints = certificate.extensionValue(.nameConstraints) else { return nil }
+        return (try? constraints.permittedNames()) ?? []
+    }
 }
