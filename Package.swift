@@ -111,9 +111,6 @@ let package = Package(
         suite(
             "WebTests",
             crypto + nio + [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
         suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),

@@ -4,6 +4,7 @@ internal import HummingbirdCore
 package import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import PKIX
 package import ServiceLifecycle
 
 /// What the web listeners stand on.

@@ -55,7 +55,7 @@ struct Site: Sendable {
         case .rootPEM: return publication.rootPEM
         case .rootDER: return publication.rootDER
         case .issuer(let name): return try await publication.issuer(name)
-        case .revocationList(let name): return publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
+        case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
         default: return .notFound()
         }
     }

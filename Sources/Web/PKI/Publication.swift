@@ -29,8 +29,8 @@ struct Publication: Sendable {
 
     /// RFC 5280 section 4.2.1.13. Caches may keep it for as long as it is current, but not longer than five minutes without asking: a
     /// revocation is to be seen soon.
-    func list(_ name: String, ifNoneMatch: [String]) -> Answer {
-        guard let list = authority.crl(name) else { return .notFound("There is no such revocation list.") }
+    func list(_ name: String, ifNoneMatch: [String]) async throws -> Answer {
+        guard let list = try await authority.crl(name) else { return .notFound("There is no such revocation list.") }
         let tag = "\"\(list.number)-" + SHA256.hash(data: list.der).prefix(6).map { String(format: "%02x", $0) }.joined() + "\""
         let age = max(0, min(300, Int(list.nextUpdate.timeIntervalSince(now()))))
         let headers: HTTPHeaders = [
