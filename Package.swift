@@ -82,6 +82,7 @@ let package = Package(
             "chanceryd",
             crypto + nio + [
                 .product(name: "Yams", package: "Yams"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle,
                 "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),

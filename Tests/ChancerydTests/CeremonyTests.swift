@@ -68,8 +68,8 @@ struct CeremonyTests {
         #expect(intermediate.notAfter.timeIntervalSince(intermediate.notBefore) + 1 == 50 * 86_400)
         #expect(root.subject.commonName?.hasPrefix("Example Root ") == true)
         #expect(intermediate.subject.description.contains("O=Example Ltd"))
-        #expect(permittedSubtrees(intermediate) == ["corp.example"])
-        #expect(permittedSubtrees(root) == nil)
+        #expect(try IssuerDescription(intermediate).permittedNames == ["corp.example"])
+        #expect(try IssuerDescription(root).permittedNames == nil)
         let text = try await Program.succeed("openssl", ["x509", "-in", ceremony.folder.intermediate, "-noout", "-text"])
         #expect(text.contains("secp384r1") && text.contains("ecdsa-with-SHA384"))
     }
@@ -116,7 +116,7 @@ struct CeremonyTests {
         _ = try await ceremony.run(CeremonyPlan())
         #expect(try folder.state() == .complete)
         for (file, text) in kept { #expect(try String(contentsOfFile: file, encoding: .utf8) == text, "\(file) was made anew") }
-        #expect(try permittedSubtrees(readCertificate(folder.intermediate)) == ["corp.example"])
+        #expect(try IssuerDescription(readCertificate(folder.intermediate)).permittedNames == ["corp.example"])
         _ = try openIssuer(folder, Settings(), environment: [:])
     }
 

@@ -28,7 +28,7 @@ struct CRLCommand: AsyncParsableCommand {
                 logger.logLevel = .critical
                 let authority = CertificateAuthority(
                     store: store, issuer: issuer, urls: PublicationURLs(base: ""),
-                    policy: AuthorityPolicy(loaded.settings, issuer),
+                    policy: AuthorityPolicy(loaded.settings),
                     validate: { _ in .failure(Problem(.serverInternal, 503, "No validation here.")) }, logger: logger)
                 do {
                     let list = try await authority.publisher.publish()

@@ -21,6 +21,7 @@ struct Serve: AsyncParsableCommand {
         let state = try folder.state()
         let settings = try effectiveSettings(folder.path, flags: flags).settings
         let logger = makeLogger(settings)
+        signal(SIGHUP, SIG_IGN)
         try makeFolder(folder.path)
         let lock = try FolderLock(folder.path)
         // Before anything is made: a port in use should leave no half-made authority behind.
@@ -35,11 +36,12 @@ struct Serve: AsyncParsableCommand {
             folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
             around: .real,
             logger: logger)
+        let bound = "Listening: https \(listen.bound), http \(httpListen.bound)"
         try await wiring.run(issuer) {
             if state != .complete {
                 for line in firstCertificateLines(directory: addresses.directory, root: folder.root) { say(line) }
             }
-            say("Listening: https \(listen), http \(httpListen)")
+            say(bound)
             say("Ready: \(addresses.directory)")
         }
         lock.release()

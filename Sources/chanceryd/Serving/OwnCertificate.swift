@@ -5,6 +5,7 @@ import PKIX
 import ServiceLifecycle
 import Signing
 import Store
+import UnixSignals
 import Web
 
 /// The server's own TLS certificate, issued by the authority it serves and renewed while it runs.
@@ -79,10 +80,9 @@ struct TLSFilesReload: Service {
     let key: String
     let box: TLSContextBox
     let logger: Logger
-    let hangups: AsyncStream<Void>
 
     func run() async throws {
-        for await _ in hangups.cancelOnGracefulShutdown() {
+        for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             do {
                 box.current = try ServingPair(certificate: certificate, key: key).context
                 logger.notice("TLS files read again")
@@ -90,16 +90,5 @@ struct TLSFilesReload: Service {
                 logger.error("TLS files cannot be used; the old ones are served on", metadata: ["error": "\(error)"])
             }
         }
-    }
-}
-
-/// An element for each SIGHUP, which no longer ends the process.
-func hangups() -> AsyncStream<Void> {
-    signal(SIGHUP, SIG_IGN)
-    return AsyncStream(bufferingPolicy: .bufferingNewest(1)) { continuation in
-        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
-        source.setEventHandler { continuation.yield() }
-        continuation.onTermination = { _ in source.cancel() }
-        source.resume()
     }
 }

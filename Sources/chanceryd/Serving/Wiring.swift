@@ -10,6 +10,7 @@ import ServiceLifecycle
 import Signing
 import Store
 import Synchronization
+import UnixSignals
 import Validation
 import Web
 
@@ -36,8 +37,8 @@ func openIssuer(_ folder: DataFolder, _ settings: Settings, environment: [String
 }
 
 extension AuthorityPolicy {
-    /// What the operator chose, and the names that the intermediate may certify.
-    init(_ settings: Settings, _ issuer: Issuer) {
+    /// What the operator chose.
+    init(_ settings: Settings) {
         self.init()
         certificateLifetime = .seconds(settings.certificateLifetime)
         backdate = .seconds(settings.backdate)
@@ -47,15 +48,9 @@ extension AuthorityPolicy {
         termsOfService = settings.termsOfService
         revocationListLifetime = .seconds(settings.crlLifetime)
         validationDelays = [3, 10, 30, 60, 60, 60, 60, 60, 60].prefix(settings.validationAttempts - 1).map { .seconds($0) }
-        permittedNames = permittedSubtrees(issuer.certificate)
         // A lease outlives one try and the longest wait behind it.
         lease = .seconds(max(60, settings.validationDeadline + 70))
     }
-}
-
-/// nil where the certificate has no name constraints; empty, which permits nothing, where they cannot be read.
-func permittedSubtrees(_ certificate: Certificate509) -> [String]? {
-    certificate.extensionValue(.nameConstraints).map { (try? $0.permittedNames()) ?? [] }
 }
 
 /// Store, workers, publisher, web, in the order in which they depend on one another: shutdown runs backwards and drains.
@@ -94,13 +89,16 @@ struct Wiring {
         let validator = Validator(reach)
         let authority = CertificateAuthority(
             store: store, issuer: issuer, urls: PublicationURLs(base: addresses.publication),
-            policy: AuthorityPolicy(settings, issuer), validate: { await validator.validate($0) }, surroundings: around,
+            policy: AuthorityPolicy(settings), validate: { await validator.validate($0) }, surroundings: around,
             logger: logger)
         try await authority.prepare()
 
         let (box, keeping) = try await tls(authority, issuer)
         var base = WebFoundation(
-            authority: authority, nonces: NonceOffice(), tls: box, root: issuer.root.der, around: around, logger: logger)
+            authority: authority, nonces: NonceOffice(), tls: box, around: around, logger: logger)
+        let health = Health(store: store, authority: authority, around: around)
+        base.faults = { await health.faults() }
+        base.readings = { await health.readings() }
         let doors = Doors(expected: 2, open: ready)
         base.bound = { kind, _ in doors.opened(kind) }
         var web = WebSettings(
@@ -137,11 +135,9 @@ struct Wiring {
 
     private func tls(_ authority: CertificateAuthority, _ issuer: Issuer) async throws -> (TLSContextBox, any Service) {
         if let certificate = settings.tlsCertificate, let key = settings.tlsKey {
-            let hangups = hangups()
             let box = TLSContextBox(try ServingPair(certificate: certificate, key: key).context)
-            return (box, TLSFilesReload(certificate: certificate, key: key, box: box, logger: logger, hangups: hangups))
+            return (box, TLSFilesReload(certificate: certificate, key: key, box: box, logger: logger))
         }
-        signal(SIGHUP, SIG_IGN)
         let own = OwnCertificate(
             path: folder.tls, names: try certifiable(addresses.names, issuer), authority: authority, around: around,
             logger: logger)
@@ -152,7 +148,7 @@ struct Wiring {
     /// Those of the server's names that its own intermediate may certify.
     /// - Throws: `.configuration` when there is none, or a name that was asked for is not among them.
     private func certifiable(_ names: [String], _ issuer: Issuer) throws(Failure) -> [String] {
-        guard let permitted = permittedSubtrees(issuer.certificate) else { return names }
+        guard let permitted = issuer.description.permittedNames else { return names }
         let fine = names.filter { name in
             IPAddressText(name) != nil || permitted.contains { name == $0 || name.hasSuffix(".\($0)") }
         }
