@@ -82,6 +82,7 @@ let package = Package(
             "chanceryd",
             crypto + nio + [
                 .product(name: "Yams", package: "Yams"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle,
                 "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
@@ -107,7 +108,7 @@ let package = Package(
             crypto + nio + [
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("EndToEndTests", ["TestSupport"]),

@@ -109,7 +109,7 @@ extension Extension {
 
 /// RFC 5280 section 4.2.1.6. Names that are no DNS name or URI are kept only as a text for people.
 enum GeneralName: Hashable {
-    case dns(String), uri(String), other(String)
+    case dns(String), uri(String), address([UInt8]), other(String)
 
     init(_ node: ASN1Node) throws(Unacceptable) {
         guard node.identifier.tagClass == .contextSpecific else { throw .malformed("a general name has the wrong type") }
@@ -121,7 +121,7 @@ enum GeneralName: Hashable {
         case 3: self = .other("X.400 address")
         case 4: self = .other("directory name")
         case 5: self = .other("EDI party name")
-        case 7: self = .other("IP address \(Self.address(try node.primitive("an IP address")))")
+        case 7: self = .address(try node.primitive("an IP address"))
         case 8: self = .other("registered ID")
         default: throw .malformed("a general name has the wrong type")
         }
@@ -133,7 +133,7 @@ enum GeneralName: Hashable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func address(_ bytes: [UInt8]) -> String {
+    static func text(address bytes: [UInt8]) -> String {
         guard bytes.count == 16 else { return bytes.prefix(16).map(String.init).joined(separator: ".") }
         return stride(from: 0, to: 16, by: 2).map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
             .joined(separator: ":")

@@ -70,4 +70,10 @@ package struct TBSCertificate: Sendable {
         guard let names = try extensionValue(.subjectAlternativeName)?.subjectAlternativeName() else { return [] }
         return names.compactMap { if case .dns(let name) = $0 { name } else { nil } }
     }
+
+    /// The IP addresses of the subjectAltName, 4 or 16 octets each where the linter has passed them.
+    package func addresses() throws(Unacceptable) -> [[UInt8]] {
+        guard let names = try extensionValue(.subjectAlternativeName)?.subjectAlternativeName() else { return [] }
+        return names.compactMap { if case .address(let bytes) = $0 { bytes } else { nil } }
+    }
 }
