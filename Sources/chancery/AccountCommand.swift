@@ -43,7 +43,8 @@ struct AccountCommand: AsyncParsableCommand {
     struct Rollover: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Gives the account a new key.",
-            discussion: "Example: chancery account rollover --ca letsencrypt\nAn interrupted roll-over is settled by the next command.")
+            discussion:
+                "Example: chancery account rollover --ca letsencrypt\nAn interrupted roll-over is settled by the next command.")
         @OptionGroup var common: CommonOptions
         @OptionGroup var authority: AuthorityOption
 
@@ -55,7 +56,9 @@ struct AccountCommand: AsyncParsableCommand {
     struct Deactivate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Ends the account for good.",
-            discussion: "Example: chancery account deactivate --ca letsencrypt\nCertificates stay valid; the next issue makes a new account.")
+            discussion:
+                "Example: chancery account deactivate --ca letsencrypt\nCertificates stay valid; the next issue makes a new account."
+        )
         @OptionGroup var common: CommonOptions
         @OptionGroup var authority: AuthorityOption
 
@@ -75,7 +78,8 @@ extension CommonOptions {
         show(
             view,
             [
-                "Authority:   \(view.ca.sanitized)", "Account:     \(view.url.sanitized)", "Status:      \(view.status.sanitized)",
+                "Authority:   \(view.ca.sanitized)", "Account:     \(view.url.sanitized)",
+                "Status:      \(view.status.sanitized)",
                 "Contacts:    \(view.contacts.isEmpty ? "none" : view.contacts.joined(separator: ", ").sanitized)",
                 "Thumbprint:  \(view.thumbprint)",
             ])

@@ -47,11 +47,13 @@ struct AuthorityCommand: AsyncParsableCommand {
         @OptionGroup var common: CommonOptions
         @Argument(help: "Lower-case letters, digits and hyphens.") var name: String
         @Argument(help: "The directory's URL, https.") var url: String
-        @Option(help: ArgumentHelp("A PEM file with the root that its server is trusted by.", valueName: "file")) var caRoot: String?
+        @Option(help: ArgumentHelp("A PEM file with the root that its server is trusted by.", valueName: "file")) var caRoot:
+            String?
 
         func run() async throws {
             let agent = common.agent()
-            try await common.reporting { () async throws(AgentError) in try await agent.addAuthority(name, url: url, root: caRoot) }
+            try await common.reporting { () async throws(AgentError) in try await agent.addAuthority(name, url: url, root: caRoot)
+            }
             common.show(ResultLine<AuthorityView>(.changed, nil), ["\(name) is \(url.sanitized)."])
         }
     }

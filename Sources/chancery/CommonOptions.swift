@@ -7,7 +7,8 @@ struct CommonOptions: ParsableArguments {
     @Option(
         name: .customLong("store"),
         help: ArgumentHelp(
-            "Where accounts and certificates are kept. Default: /etc/chancery for root, else ~/.config/chancery.", valueName: "dir"))
+            "Where accounts and certificates are kept. Default: /etc/chancery for root, else ~/.config/chancery.",
+            valueName: "dir"))
     var store: String?
 
     @Flag(name: .customLong("json"), help: "Print JSON: events as lines while working, then one object with the result.")

@@ -14,7 +14,8 @@ struct Guide {
     }
 
     func run() async throws {
-        Terminal.say("This gets a certificate. End with Ctrl-D at any time; nothing is kept of an unfinished set-up but the account.\n")
+        Terminal.say(
+            "This gets a certificate. End with Ctrl-D at any time; nothing is kept of an unfinished set-up but the account.\n")
         let names = try ask("1. Which names is it for? (commas between them, *.example.com for all below)")
             .split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
         var request = IssueRequest(names: names)
@@ -25,7 +26,8 @@ struct Guide {
         let mail = try ask("   A mail address for the account (empty for none)", standard: "")
         request.contacts = mail.isEmpty ? [] : [mail]
         request.agreesToTerms = { terms in
-            let answer = Terminal.ask("   The terms of service are at \(terms.sanitized)\n   Do you agree? (yes/no)", standard: "no")
+            let answer = Terminal.ask(
+                "   The terms of service are at \(terms.sanitized)\n   Do you agree? (yes/no)", standard: "no")
             return ["yes", "y"].contains(answer?.lowercased() ?? "")
         }
         request.choose = { offered in Self.chooseMethod(offered) }
@@ -55,7 +57,8 @@ struct Guide {
         let views = try agent.authorities()
         for (index, view) in views.enumerated() {
             Terminal.say(
-                "   \(index + 1)  \(view.entry.title)\(view.entry.closed ? " (closed)" : "")\(AuthorityCommand.List.facts(view.entry))")
+                "   \(index + 1)  \(view.entry.title)\(view.entry.closed ? " (closed)" : "")\(AuthorityCommand.List.facts(view.entry))"
+            )
         }
         Terminal.say("   \(views.count + 1)  my own authority at a URL")
         let standard = views.firstIndex { $0.isStandard }.map { "\($0 + 1)" } ?? "1"
@@ -99,7 +102,10 @@ struct Guide {
         }
         if common.contains("dns-01") {
             ways.append(
-                ("dns-01: a program sets the record (PROGRAM present|cleanup NAME VALUE)", { folder("   The program").map { .dnsHook($0) } }))
+                (
+                    "dns-01: a program sets the record (PROGRAM present|cleanup NAME VALUE)",
+                    { folder("   The program").map { .dnsHook($0) } }
+                ))
         }
         for (index, way) in ways.enumerated() { Terminal.say("   \(index + 1)  \(way.text)") }
         while !ways.isEmpty, let answer = Terminal.ask("   Number", standard: "1") {

@@ -27,10 +27,13 @@ struct IssueCommand: AsyncParsableCommand {
         help: ArgumentHelp("A name for the certificate; again, or as a comma list, for more.", valueName: "name"))
     var domains: [String] = []
 
-    @Option(help: ArgumentHelp("A PEM file with the root that this authority's own server is trusted by. Remembered.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A PEM file with the root that this authority's own server is trusted by. Remembered.", valueName: "file"))
     var caRoot: String?
     @Flag(help: "Agree to the authority's terms of service.") var agreeTos = false
-    @Option(name: [.customShort("m"), .customLong("email")], help: ArgumentHelp("A mail address for the account.", valueName: "mail"))
+    @Option(
+        name: [.customShort("m"), .customLong("email")], help: ArgumentHelp("A mail address for the account.", valueName: "mail"))
     var email: String?
 
     @OptionGroup(title: "Proof of control (one of them)") var proof: ProofOptions
@@ -41,7 +44,8 @@ struct IssueCommand: AsyncParsableCommand {
             "A program that puts a new certificate to use. It finds RENEWED_LINEAGE and RENEWED_DOMAINS in its environment.",
             valueName: "program"))
     var deployHook: String?
-    @Option(help: ArgumentHelp("Account binding: the key identifier that the authority gave.", valueName: "kid")) var eabKid: String?
+    @Option(help: ArgumentHelp("Account binding: the key identifier that the authority gave.", valueName: "kid")) var eabKid:
+        String?
     @Option(
         help: ArgumentHelp("Account binding: a file with the MAC key; or it stands in CHANCERY_EAB_HMAC_KEY.", valueName: "file"))
     var eabHmacKeyFile: String?
@@ -98,7 +102,8 @@ struct IssueCommand: AsyncParsableCommand {
 
 /// How this host proves control of the names.
 struct ProofOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("http-01 by a file below the folder that a web server serves.", valueName: "dir")) var webroot: String?
+    @Option(help: ArgumentHelp("http-01 by a file below the folder that a web server serves.", valueName: "dir")) var webroot:
+        String?
     @Flag(help: "http-01 by a server of chancery's own.") var standalone = false
     @Option(
         name: .customLong("http01-port"),
@@ -111,7 +116,8 @@ struct ProofOptions: ParsableArguments {
     var tlsALPN01Port: Int = 443
     @Option(
         help: ArgumentHelp(
-            "dns-01 by a program, called as PROGRAM present|cleanup NAME VALUE. The one way for wildcards.", valueName: "program"))
+            "dns-01 by a program, called as PROGRAM present|cleanup NAME VALUE. The one way for wildcards.", valueName: "program")
+    )
     var dnsHook: String?
 
     func validate() throws {

@@ -14,11 +14,15 @@ struct Report {
         case .installed(let summary):
             common.show(ResultLine(outcome.code, summary), lines(summary))
         case .notServed(let summary, let reason):
-            common.show(ResultLine(outcome.code, summary), lines(summary) + ["The deploy hook failed: \(reason.sanitized)", "`chancery renew` runs it again."])
+            common.show(
+                ResultLine(outcome.code, summary),
+                lines(summary) + ["The deploy hook failed: \(reason.sanitized)", "`chancery renew` runs it again."])
         case .notDue(let summary):
             common.show(
                 ResultLine(outcome.code, summary),
-                ["Nothing to do: \(summary.name) is valid until \(RFC3339.string(summary.notAfter)), due from \(RFC3339.string(summary.due)) on. --force issues now."])
+                [
+                    "Nothing to do: \(summary.name) is valid until \(RFC3339.string(summary.notAfter)), due from \(RFC3339.string(summary.due)) on. --force issues now."
+                ])
         case .dryRunPassed:
             common.show(ResultLine<CertificateSummary>(outcome.code, nil), ["The dry run passed. Nothing was issued or written."])
         }
@@ -38,6 +42,7 @@ struct Report {
     func row(_ summary: CertificateSummary) -> String {
         let state =
             summary.revoked != nil ? "revoked" : !summary.served ? "not served" : summary.isDue ? "due" : "valid"
-        return "\(summary.name)  \(state)  until \(RFC3339.string(summary.notAfter))  \(summary.names.joined(separator: ","))  \(summary.ca.sanitized)"
+        return
+            "\(summary.name)  \(state)  until \(RFC3339.string(summary.notAfter))  \(summary.names.joined(separator: ","))  \(summary.ca.sanitized)"
     }
 }
