@@ -105,7 +105,7 @@ struct LintFixture: CustomTestStringConvertible, Sendable {
         LintFixture("san-unique") { $0.names(["a.example.com", "a.example.com"]) },
         LintFixture("san-lower-case") { $0.names(["A.example.com"]) },
         LintFixture("san-length") { $0.names([String(repeating: "a", count: 64) + ".example.com"]) },
-        LintFixture("san-length") { $0.names([String(repeating: "a.", count: 121) + "example.com"]) },
+        LintFixture("san-length") { $0.names([String(repeating: "a.", count: 122) + "example.com"]) },
         LintFixture("san-no-empty-label") { $0.names(["example.com."]) },
         LintFixture("san-no-empty-label") { $0.names([""]) },
         LintFixture("san-no-empty-label") { $0.names(["a..example.com"]) },

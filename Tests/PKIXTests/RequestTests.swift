@@ -311,7 +311,7 @@ struct RequestTrap: CustomTestStringConvertible, Sendable {
         do {
             _ = try CertificateRequest(der: der)
             #expect(kind == nil)
-        } catch let error as Unacceptable {
+        } catch {
             #expect(error.kind == kind, "\(error.reason)")
         }
     }

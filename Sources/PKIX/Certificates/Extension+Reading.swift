@@ -129,6 +129,7 @@ enum GeneralName: Hashable {
 
     private static func ascii(_ node: ASN1Node, _ what: String) throws(Unacceptable) -> String {
         let bytes = try node.primitive(what)
+        guard !bytes.isEmpty else { throw .names("\(what) is empty") }
         guard bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .names("\(what) is not printable ASCII") }
         return String(decoding: bytes, as: UTF8.self)
     }
