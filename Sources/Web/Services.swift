@@ -39,7 +39,9 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
     let ids = RequestIDs(seed: base.around.random(6))
     let home = HomePage(
         name: settings.name, directory: addresses[.directory], rootURL: addresses[.rootPEM], root: base.authority.issuer.root.der)
-    let pages = Pages(home: home.answer, version: settings.version, faults: base.faults, readings: base.readings)
+    let pages = Pages(
+        home: home.answer, version: settings.version, authority: base.authority, now: base.around.now, faults: base.faults,
+        readings: base.readings)
     let publication = Publication(authority: base.authority, now: base.around.now)
     let dates = DateLine(now: base.around.now)
 

@@ -21,10 +21,11 @@ actor WireClient {
     private var buffer: [UInt8] = []
     private var ended = false
 
-    init(port: Int, tls: Bool = true) async throws {
+    init(port: Int, tls: Bool = true, maximum: TLSVersion? = nil) async throws {
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream()
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
+        if let maximum { (configuration.minimumTLSVersion, configuration.maximumTLSVersion) = (.tlsv1, maximum) }
         let context = tls ? try NIOSSLContext(configuration: configuration) : nil
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
@@ -42,6 +43,10 @@ actor WireClient {
     func send(_ text: String) async throws { try await send(Array(text.utf8)) }
     func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
     func close() { channel.close(promise: nil) }
+
+    func peerCertificate() async throws -> NIOSSLCertificate? {
+        try await channel.pipeline.handler(type: NIOSSLClientHandler.self).map { $0.peerCertificate }.get()
+    }
 
     /// The next answer; informational ones too.
     func answer(toHead: Bool = false) async throws -> Answer {

@@ -69,9 +69,10 @@ extension Problem {
 }
 
 extension NewAccount {
+    /// An agreement that is anything but `true` is none.
     init(_ payload: Payload) throws(Problem) {
         self.init(
-            contact: try payload.strings("contact"), termsOfServiceAgreed: try payload.bool("termsOfServiceAgreed"),
+            contact: try payload.strings("contact"), termsOfServiceAgreed: payload["termsOfServiceAgreed"]?.bool,
             onlyReturnExisting: try payload.bool("onlyReturnExisting"))
     }
 }
