@@ -43,7 +43,7 @@ import Testing
         let hierarchy = try await TestHierarchy(.init(.p256), .init(.p384), permitted: ["example.com"])
         let leaf = try await hierarchy.sign(hierarchy.describe(CertificateKey(.p256).publicKey))
         let foreign = ToBeSigned(
-            hierarchy.describe(["www.example.net"], try CertificateKey(.p256).publicKey), signedWith: hierarchy.issuer.scheme)
+            hierarchy.describe(try CertificateKey(.p256).publicKey, ["www.example.net"]), signedWith: hierarchy.issuer.scheme)
         #expect(throws: LintFailure.self) { _ = try Linted(foreign, issuer: hierarchy.issuer, at: TestHierarchy.now) }
 
         let signature = PKIX.DER.bitString(try hierarchy.key.sign(foreign.bytes))

@@ -36,21 +36,21 @@ import Testing
         #expect(error?.reason.contains("exponent") == true)
     }
 
-    @Test(
-        arguments: [
-            ("even", "even", { $0[255] &= 0xfe }), ("1024 bits", "at least 2048", { $0 = Array($0.suffix(128)) }),
-            ("2047 bits", "at least 2048", { $0[0] = $0[0] & 0x7f | 0x40 }),
-            ("4104 bits", "at most 4096", { $0 = $0 + $0 + [1] }),
-            ("2049 bits", "octets", { $0 = [1] + $0 }),
-        ] as [(String, String, @Sendable (inout [UInt8]) -> Void)])
-    func `a modulus that is even, of the wrong length or uneven octets is refused`(
-        name: String, reason: String, change: @Sendable (inout [UInt8]) -> Void
-    ) throws {
-        var modulus = Self.good
-        change(&modulus)
-        let info = try Self.info(modulus)
-        let error = #expect(throws: Unacceptable.self) { try KeyCheck.check(info) }
-        #expect(error?.kind == .key && error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+    typealias Change = @Sendable (inout [UInt8]) -> Void
+    static let misshapen: [(reason: String, change: Change)] = [
+        ("even", { $0[255] &= 0xfe }), ("at least 2048", { $0 = Array($0.suffix(128)) }),
+        ("at least 2048", { $0[0] = $0[0] & 0x7f | 0x40 }), ("at most 4096", { $0 = $0 + $0 + [1] }),
+        ("octets", { $0 = [1] + $0 }),
+    ]
+
+    @Test func `a modulus that is even, of the wrong length or of uneven octets is refused`() throws {
+        for (reason, change) in Self.misshapen {
+            var modulus = Self.good
+            change(&modulus)
+            let info = try Self.info(modulus)
+            let error = #expect(throws: Unacceptable.self) { try KeyCheck.check(info) }
+            #expect(error?.kind == .key && error?.reason.contains(reason) == true, "\(error?.reason ?? "")")
+        }
     }
 
     @Test func `a modulus longer than 8192 bits is not even looked at`() {

@@ -51,7 +51,7 @@ struct TestHierarchy {
     }
 
     func describe(
-        _ names: [String] = ["www.example.com", "*.example.com"], _ key: PublicKeyInfo, lasting days: Int = 45
+        _ key: PublicKeyInfo, _ names: [String] = ["www.example.com", "*.example.com"], lasting days: Int = 45
     ) -> CertificateDescription {
         .leaf(
             names: names, key: key, issuer: issuer, serial: Self.serial(), notBefore: Self.now,

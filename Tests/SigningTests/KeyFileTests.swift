@@ -99,13 +99,19 @@ import Testing
     func `what is no key is named as such`(text: String) throws {
         let path = try folder.write("key.pem", text)
         let error = #expect(throws: SigningError.self) { _ = try KeyFile.read(path, passphrase: nil) }
-        guard case .unusable(path, _) = error else { return Issue.record("\(String(describing: error))") }
+        guard case .unusable(path, _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     @Test func `a missing file, a folder, and an endless file are refused`() throws {
         for path in [folder.path("none"), folder.path, "/dev/zero"] {
             let error = #expect(throws: SigningError.self) { _ = try KeyFile.read(path, passphrase: nil) }
-            guard case .unreadable(path, _) = error else { return Issue.record("\(String(describing: error))") }
+            guard case .unreadable(path, _) = error else {
+                Issue.record("\(String(describing: error))")
+                return
+            }
         }
         let long = try folder.write("long", String(repeating: "x", count: 70_000))
         #expect(throws: SigningError.self) { _ = try KeyFile.read(long, passphrase: nil) }
