@@ -187,7 +187,7 @@ struct KeyChangeTests {
             await refusal { try await house.authority.createAccount(NewAccount(onlyReturnExisting: true), key: old.jwk) }
                 == .accountDoesNotExist)
         try await house.prove(order, account)
-        #expect(house.world.asked.withLock { $0.map(\.thumbprint) } == [new.jwk.thumbprint])
+        #expect(house.world.thumbprints == [new.jwk.thumbprint])
         #expect(try await house.authority.order(order.order.id, for: account.id).status(at: house.time.now) == .ready)
     }
 

@@ -22,8 +22,8 @@ struct ChallengeTests {
         #expect(try await house.authority.order(order.order.id, for: account.id).status(at: house.time.now) == .ready)
         // Said again, it changes nothing.
         #expect(try await house.authority.respond(id, .http01, for: account.id) == valid)
-        #expect(house.world.asked.withLock { $0.count } == 1)
-        #expect(house.world.asked.withLock { $0[0].token } == order.authorizations[0].token)
+        #expect(house.world.queries == 1)
+        #expect(house.world.tokens.first == order.authorizations[0].token)
         // The authorization is decided: the others can no longer be answered.
         guard case .wrongState? = await refusal({ try await house.authority.respond(id, .dns01, for: account.id) }) else {
             Issue.record("another challenge of a valid authorization was taken")
@@ -47,7 +47,7 @@ struct ChallengeTests {
             #expect(challenge.error?.errorType == .connection)
             #expect(challenge.error?.subproblems?.count == queries)
             #expect(challenge.attempts == queries)
-            #expect(house.world.asked.withLock { $0.count } == queries)
+            #expect(house.world.queries == queries)
             house.time.advance(wait)
         }
         await house.authority.validations.settled()
@@ -55,7 +55,7 @@ struct ChallengeTests {
         #expect(over.status == .invalid)
         #expect(over.challenge(.http01)?.status == .invalid)
         #expect(over.challenge(.http01)?.error?.subproblems?.count == 3)
-        #expect(house.world.asked.withLock { $0.count } == 3)
+        #expect(house.world.queries == 3)
         let whole = try await house.authority.order(order.order.id, for: account.id)
         #expect(whole.status(at: house.time.now) == .invalid)
         #expect(whole.problem?.errorType == .connection)
@@ -90,7 +90,7 @@ struct ChallengeTests {
         #expect(again.challenge(.http01)?.status == .processing)
         await house.authority.validations.settled()
         #expect(try await house.authority.authorization(id, for: account.id).status == .valid)
-        #expect(house.world.asked.withLock { $0.count } == 2)
+        #expect(house.world.queries == 2)
     }
 
     @Test func `what a process left behind is claimed by the next, with the failures so far`() async throws {
@@ -106,7 +106,7 @@ struct ChallengeTests {
         #expect(await house.authority.validations.claim(at: house.time.now) == 1)
         await house.authority.validations.settled()
         #expect(try await house.authority.authorization(id, for: account.id).status == .valid)
-        #expect(house.world.asked.withLock { $0.map(\.thumbprint) } == [account.key.thumbprint])
+        #expect(house.world.thumbprints == [account.key.thumbprint])
     }
 
     @Test func `S-7.5.2 a deactivated authorization spoils its order and cannot be answered`() async throws {

@@ -89,7 +89,7 @@ struct OrderTests {
         let key = try CertificateKey(.p256)
         let done = try await house.authority.finalize(
             order.order.id, csr: try CertificateRequest.make(names: ["a.example"], key: key), for: account.id)
-        let certificate = try #require(try await house.store.certificate(try #require(done.order.certificate)))
+        let certificate = try await house.certificate(of: done)
         let notBefore = wanted.notBefore ?? now.addingTimeInterval(-60)
         #expect(certificate.notBefore == notBefore)
         #expect(certificate.notAfter == wanted.notAfter ?? notBefore.addingTimeInterval(45 * 86_400 - 1))

@@ -18,6 +18,10 @@ final class SoftwareSigner: Signer {
     let slowness = Mutex<(@Sendable () async -> Void)?>(nil)
 
     init(_ key: CertificateKey) { self.key = key }
+    /// The next so many signatures are refused.
+    func fail(_ times: Int) { failures.withLock { $0 = times } }
+    func hold(_ wait: (@Sendable () async -> Void)?) { slowness.withLock { $0 = wait } }
+    var count: Int { signatures.withLock { $0 } }
     var publicKey: PublicKeyInfo { key.publicKey }
     var scheme: SignatureScheme { key.scheme }
 
@@ -68,6 +72,10 @@ final class World: Sendable {
     let answers = Mutex<[String: Result<Evidence, Problem>]>([:])
     let asked = Mutex<[Attempt]>([])
     let otherwise = Mutex<Result<Evidence, Problem>>(.success(Evidence(address: "192.0.2.1", summary: "as expected")))
+
+    var queries: Int { asked.withLock { $0.count } }
+    var tokens: [String] { asked.withLock { $0.map(\.token) } }
+    var thumbprints: [String] { asked.withLock { $0.map(\.thumbprint) } }
 
     func say(_ name: String, _ answer: Result<Evidence, Problem>) { answers.withLock { $0[name] = answer } }
     func ask(_ attempt: Attempt) -> Result<Evidence, Problem> {
@@ -150,7 +158,11 @@ final class House {
         let order = try await ready(names, account)
         let csr = try CertificateRequest.make(names: names, key: key)
         let done = try await authority.finalize(order.order.id, csr: csr, for: account.id)
-        let id = try #require(done.order.certificate)
+        return try await certificate(of: done)
+    }
+
+    func certificate(of order: OrderWithAuthorizations) async throws -> StoredCertificate {
+        let id = try #require(order.order.certificate)
         return try #require(try await store.certificate(id))
     }
 }
