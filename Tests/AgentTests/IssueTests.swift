@@ -24,7 +24,7 @@ struct IssueTests {
         return request
     }
 
-    private func agent(_ ca: FakeCA) -> Agent {
+    private func agent(_ ca: FakeCA) -> CertificateAgent {
         ca.agent(folder.path("store")) { [events] in events.add($0) }
     }
 
