@@ -88,12 +88,16 @@ extension CertificateAuthority {
     }
 
     /// A certificate for the server's own TLS, recorded and revocable like any other.
-    /// - Parameter names: lower-case DNS names, at least one.
+    /// - Parameters:
+    ///   - names: lower-case DNS names.
+    ///   - addresses: 4 or 16 octets each; at least one name or address in all.
     /// - Returns: DER, the leaf first, the root left out.
-    package func issueOwn(names: [String], publicKey: PublicKeyInfo) async throws(Refusal) -> [[UInt8]] {
-        let names = try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
+    package func issueOwn(
+        names: [String], addresses: [[UInt8]] = [], publicKey: PublicKeyInfo
+    ) async throws(Refusal) -> [[UInt8]] {
+        let names = names.isEmpty && !addresses.isEmpty ? [] : try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
         try await requireCertifiable(publicKey)
-        let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey)
+        let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
         switch await issuances.begin(around.newID(), job).value(within: .seconds(60), around) {
         case .success(let certificate): return [certificate.der] + issuer.chain
         case .failure(let refusal): throw refusal
