@@ -1,6 +1,7 @@
 internal import CUnbound
 internal import Dispatch
 internal import Glibc
+internal import Synchronization
 
 /// The types that are asked for, by number (RFC 1035, 3596, 8659).
 enum RecordType: CInt, Sendable {
@@ -52,23 +53,32 @@ final class Unbound: @unchecked Sendable {
         """
     }
 
+    /// libunbound keeps the parser of its settings, and its log, in global variables: contexts come and go one at a time.
+    private static let gate = Mutex(())
+
     init(_ source: Source) throws(ResolverError) {
-        guard let handle = ub_ctx_create() else { throw .unbound("out of memory") }
-        do {
-            try Self.configure(handle, source)
-        } catch {
-            ub_ctx_delete(handle)
-            throw error
-        }
+        let made = Self.gate.withLock { _ in Self.make(source) }
+        let handle = try made.get()
         self.handle = handle
         answers = DispatchSource.makeReadSource(fileDescriptor: ub_fd(handle), queue: queue)
         answers.setEventHandler { [weak self] in self?.process() }
         nonisolated(unsafe) let last = handle
-        answers.setCancelHandler { ub_ctx_delete(last) }
+        answers.setCancelHandler { Self.gate.withLock { _ in ub_ctx_delete(last) } }
         answers.resume()
     }
 
     deinit { answers.cancel() }
+
+    private static func make(_ source: Source) -> Result<OpaquePointer, ResolverError> {
+        guard let handle = ub_ctx_create() else { return .failure(.unbound("out of memory")) }
+        do throws(ResolverError) {
+            try configure(handle, source)
+            return .success(handle)
+        } catch {
+            ub_ctx_delete(handle)
+            return .failure(error)
+        }
+    }
 
     private static func configure(_ handle: OpaquePointer, _ source: Source) throws(ResolverError) {
         func check(_ status: CInt, _ what: String) throws(ResolverError) {

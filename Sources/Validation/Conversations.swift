@@ -19,8 +19,9 @@ final class HTTPExchange: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do {
             guard let answer = try reader.take(unwrapInboundIn(data).readableBytesView) else { return }
-            context.close(promise: nil)
+            // Before the close, which reports the channel inactive at once.
             outcome.succeed(answer)
+            context.close(promise: nil)
         } catch {
             errorCaught(context: context, error: error)
         }
@@ -58,8 +59,8 @@ final class HandshakeWitness: ChannelInboundHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent else { return }
-        context.close(promise: nil)
         outcome.succeed(Handshake(negotiated: negotiated, certificate: certificate.value))
+        context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -1,5 +1,6 @@
 import ACME
 import DNS
+import NIOCore
 import Synchronization
 import TestSupport
 import Testing

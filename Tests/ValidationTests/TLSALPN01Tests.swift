@@ -21,9 +21,9 @@ struct TLSALPN01Tests {
     ]
     @Test(arguments: good.keys.sorted(), [TLSVersion.tlsv12, .tlsv13])
     func `S8737-3-3 S8737-3-4 a right proof is accepted, and no data is sent`(name: String, version: TLSVersion) async throws {
-        let proof = try #require(Self.good[name])()
+        let proof = try #require(Self.good[name])
         let server = try await HostileServer(
-            tls: proof.serverContext(alpn: ["h2", "acme-tls/1"], maximum: version), greets: true
+            tls: proof().serverContext(alpn: ["h2", "acme-tls/1"], maximum: version), greets: true
         ) { _, _ in }
         let result = try await Setting(port: server.port).validate(.tlsALPN01)
         #expect(throws: Never.self) { try result.get() }
