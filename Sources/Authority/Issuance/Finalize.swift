@@ -40,13 +40,21 @@ extension CertificateAuthority {
     private func again(_ found: OrderWithAuthorizations, _ request: CertificateRequest) async throws(Refusal)
         -> OrderWithAuthorizations
     {
-        guard let subject = found.order.certificate else { throw .orderNotReady(found.order.status) }
-        let recorded = try await stored { () async throws(StoreError) in try await store.certificate(subject) }
-        if let recorded { return try await finished(found, recorded, request) }
-        let intent = try await stored { () async throws(StoreError) in try await store.intent(subject) }
-        guard let intent, let fields = try? ToBeSigned(bytes: intent.toBeSigned).fields(),
-            fields.publicKey == request.publicKey.der
-        else { throw .orderNotReady(found.order.status) }
+        if let id = found.order.certificate {
+            let recorded = try await stored { () async throws(StoreError) in try await store.certificate(id) }
+            guard let recorded else { throw .orderNotReady(found.order.status) }
+            return try await finished(found, recorded, request)
+        }
+        let intent = try await stored { () async throws(StoreError) in try await store.intent(of: found.order.id) }
+        guard let intent else {
+            // Recorded between the two reads, or given up.
+            let now = try await order(found.order.id, for: found.order.account)
+            guard now.order.certificate != nil else { throw .orderNotReady(now.order.status) }
+            return try await again(now, request)
+        }
+        guard let fields = try? ToBeSigned(bytes: intent.toBeSigned).fields(), fields.publicKey == request.publicKey.der else {
+            throw .orderNotReady(found.order.status)
+        }
         if let outcome = issuances.outcome(found.order.id),
             case .success(let certificate) = await outcome.value(
                 within: policy.issuanceWait, around)
