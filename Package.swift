@@ -20,6 +20,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -81,19 +82,14 @@ let package = Package(
             "chanceryd",
             crypto + nio + [
                 .product(name: "Yams", package: "Yams"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle,
                 "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
 
         room(
             "ACMEClient",
-            crypto + [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                "ACME",
-            ]),
+            crypto + nio + [.product(name: "AsyncHTTPClient", package: "async-http-client"), "ACME"]),
         room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "ACMEClient"]),
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
@@ -112,10 +108,10 @@ let package = Package(
             crypto + nio + [
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
-        suite("EndToEndTests", ["TestSupport"]),
+        suite("EndToEndTests", ["ACME", "ACMEClient", "PKIX", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

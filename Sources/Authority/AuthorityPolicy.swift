@@ -20,8 +20,8 @@ package struct AuthorityPolicy: Sendable {
     package var maximumContacts = 10
     /// Required of new accounts when set; published in the directory.
     package var termsOfService: String?
-    /// The subtrees in which names may be certified, as in the issuer's name constraints: `corp.example` permits itself and everything
-    /// below. Nil permits every name.
+    /// The subtrees in which names may be certified: `corp.example` permits itself and everything below. Nil permits every name that the
+    /// issuer's name constraints do.
     package var permittedNames: [String]?
     /// Challenges offered for a name; a wildcard gets dns-01 only.
     package var challenges: [ChallengeType] = [.http01, .dns01, .tlsALPN01]
@@ -45,13 +45,16 @@ package struct AuthorityPolicy: Sendable {
     /// RFC 8555 section 8.2: the first query and one after each delay.
     package var validationAttempts: Int { validationDelays.count + 1 }
 
-    /// - Parameter name: lower case, `*.` allowed.
+    /// The issuer's own name constraints, which hold beside `permittedNames`.
+    var issuerConstraints: [String]?
+
     func permits(_ name: DomainName) -> Bool {
-        guard let permittedNames else { return true }
-        return permittedNames.contains { subtree in
-            let subtree = subtree.lowercased()
-            let bare = subtree.hasPrefix(".") ? String(subtree.dropFirst()) : subtree
-            return name.base.hasSuffix("." + bare) || (name.base == bare && !subtree.hasPrefix("."))
+        [permittedNames, issuerConstraints].allSatisfy { subtrees in
+            guard let subtrees else { return true }
+            return subtrees.contains { subtree in
+                let subtree = subtree.lowercased()
+                return name.base == subtree || name.base.hasSuffix("." + subtree)
+            }
         }
     }
 }

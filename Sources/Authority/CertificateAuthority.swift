@@ -1,7 +1,9 @@
 package import ACME
 package import Foundation
 package import Logging
+internal import PKIX
 package import Store
+internal import Synchronization
 package import Validation
 
 /// The authority: decides what an account may have, and keeps what it promised. Speaks no HTTP and knows no SQL.
@@ -31,6 +33,8 @@ package final class CertificateAuthority: Sendable {
         validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>, surroundings: Surroundings = .real,
         logger: Logger
     ) {
+        var policy = policy
+        policy.issuerConstraints = issuer.description.permittedNames
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         let owner = surroundings.random(8).hex
         let shop = Shop(store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner)
@@ -51,18 +55,35 @@ struct Shop: Sendable {
     let log: Logger
     /// This process, in the store's leases.
     let owner: String
+    private let clock = ClockWatch()
+
+    init(
+        store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy, around: Surroundings, log: Logger,
+        owner: String
+    ) {
+        (self.store, self.issuer, self.urls, self.policy) = (store, issuer, urls, policy)
+        (self.around, self.log, self.owner) = (around, log, owner)
+    }
 
     var leaseEnd: Date { around.now().addingTimeInterval(policy.lease.inSeconds) }
     func newID() -> RecordID { around.newID() }
 
     /// Fails closed when the clock has been set back behind what was written down: validity and list dates would lie.
     /// - Throws: `ClockIsBehind`, `StoreError`.
-    func requireSaneClock() async throws {
-        let now = around.now()
-        guard let recorded = try await store.recordedClock() else { return }
-        guard now >= recorded.addingTimeInterval(-policy.clockTolerance.inSeconds) else {
+    func requireSaneClock() async throws { try await clock.check(store, around.now(), tolerance: policy.clockTolerance) }
+}
+
+/// The latest instant at which something was signed, from the store at first and from memory afterwards.
+private final class ClockWatch: Sendable {
+    private let latest = Mutex<Date?>(nil)
+
+    func check(_ store: AuthorityStore, _ now: Date, tolerance: Duration) async throws {
+        var recorded = latest.withLock { $0 }
+        if recorded == nil { recorded = try await store.recordedClock() }
+        if let recorded, now < recorded.addingTimeInterval(-tolerance.inSeconds) {
             throw ClockIsBehind(now: now, recorded: recorded)
         }
+        latest.withLock { [recorded] in $0 = max($0 ?? now, recorded ?? now, now) }
     }
 }
 

@@ -35,7 +35,8 @@ package enum ResolverError: Error, Sendable, Equatable, CustomStringConvertible 
 
     package var description: String {
         switch self {
-        case .notAServer(let text): "resolver \(text.debugDescription) is not an IP address with an optional port, as in 192.0.2.1:53"
+        case .notAServer(let text):
+            "resolver \(text.debugDescription) is not an IP address with an optional port, as in 192.0.2.1:53"
         case .unbound(let reason): "the resolver could not be set up: \(reason)"
         }
     }

@@ -44,7 +44,8 @@ package final class Resolver: Sendable {
         if !found.isEmpty { return found }
         let worst = failures.first { $0.kind != .noData }
         throw LookupFailure(
-            worst?.kind ?? .noData, name: name, type: worst?.type ?? "AAAA or A", reason: worst?.reason ?? "the name has no address")
+            worst?.kind ?? .noData, name: name, type: worst?.type ?? "AAAA or A",
+            reason: worst?.reason ?? "the name has no address")
     }
 
     /// The TXT records, the strings of each joined (RFC 8555 section 8.4 needs that; at most 64 KiB in all).
@@ -56,7 +57,8 @@ package final class Resolver: Sendable {
         // Backslash and NUL mean something to libunbound's parser and to C; no host name needs them.
         let plain = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }
         guard plain, !name.isEmpty, name.utf8.count <= 254 else {
-            return .failure(LookupFailure(.noSuchName, name: name, type: type.mnemonic, reason: "it is not a name the DNS can hold"))
+            return .failure(
+                LookupFailure(.noSuchName, name: name, type: type.mnemonic, reason: "it is not a name the DNS can hold"))
         }
         return await unbound.ask(name, type, within: patience)
     }
@@ -80,7 +82,9 @@ package final class Resolver: Sendable {
             // A link-local server has its interface behind it.
             let parts = words[1].split(separator: "%", omittingEmptySubsequences: false)
             let zone = parts.dropFirst().joined(separator: "%")
-            guard let first = parts.first, IPAddress(first) != nil, zone.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "\"") }) else {
+            guard let first = parts.first, IPAddress(first) != nil,
+                zone.utf8.allSatisfy({ $0 > 0x20 && $0 != UInt8(ascii: "\"") })
+            else {
                 return nil
             }
             return String(words[1])

@@ -106,7 +106,8 @@ final class Unbound: @unchecked Sendable {
     }
 
     /// Asks once. Ends after `patience`, or when the task is cancelled, whatever the network does.
-    func ask(_ name: String, _ type: RecordType, within patience: DispatchTimeInterval) async -> Result<[[UInt8]], LookupFailure> {
+    func ask(_ name: String, _ type: RecordType, within patience: DispatchTimeInterval) async -> Result<[[UInt8]], LookupFailure>
+    {
         let lookup = Lookup(name, type)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

@@ -14,10 +14,11 @@ package final class AuthorityStore: Sendable {
     let engine: any Engine
     let queue: CommitQueue
     let sweepCursor = Mutex(SweepCursor())
-    private let lock: ServeLock?
+    private let lock: Mutex<ServeLock?>
 
     private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
-        (self.engine, self.lock) = (engine, lock)
+        self.engine = engine
+        self.lock = Mutex(lock)
         queue = CommitQueue(engine, capacity: capacity)
     }
 
@@ -58,6 +59,7 @@ package final class AuthorityStore: Sendable {
     package func close() async {
         await queue.close()
         engine.close()
+        lock.withLock { $0 = nil }
     }
 
     package var statistics: CommitStatistics { queue.statistics }

@@ -58,6 +58,8 @@ final class CommitQueue: Sendable {
         }
     }
 
+    var isClosed: Bool { state.withLock { $0.closed } }
+
     var statistics: CommitStatistics {
         state.withLock { CommitStatistics(commits: $0.commits, verbs: $0.verbs, waiting: $0.waiting.count) }
     }

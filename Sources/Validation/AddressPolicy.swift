@@ -1,4 +1,5 @@
 package import DNS
+internal import NIOCore
 
 /// Which addresses this server may connect to because a stranger said so. Public and private ones (RFC 1918, 6598, 4193: where a
 /// private CA's servers live); every other special range, and the server's own addresses, only when listed.
@@ -17,6 +18,11 @@ package struct AddressPolicy: Sendable {
         }
         self.allowed = try ranges(allowed)
         self.own = try ranges(own)
+    }
+
+    /// What this host's interfaces have at the moment, fit for `own`.
+    package static func addressesOfThisHost() -> [String] {
+        ((try? System.enumerateDevices()) ?? []).compactMap { $0.address?.ipAddress }
     }
 
     package func permits(_ address: IPAddress) -> Bool { refusal(of: address) == nil }

@@ -12,7 +12,8 @@ package struct AddressRange: Sendable, Hashable, CustomStringConvertible {
         guard let first = parts.first, let base = IPAddress(first) else { throw NotARange(text: text) }
         let width = base.family == .v4 ? 32 : 128
         let digits = parts.dropFirst().first ?? Substring("\(width)")
-        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(digits), (0...width).contains(length) else {
+        guard digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let length = Int(digits), (0...width).contains(length)
+        else {
             throw NotARange(text: text)
         }
         (self.base, self.length) = (base, length)

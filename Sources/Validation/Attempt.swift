@@ -16,6 +16,11 @@ package struct Attempt: Sendable, Hashable {
     var keyAuthorization: KeyAuthorization { KeyAuthorization(token: token, thumbprint: thumbprint) }
 }
 
+extension Attempt: CustomStringConvertible {
+    /// `http-01 for a.example`: no token.
+    package var description: String { "\(type.rawValue) for \(name)" }
+}
+
 /// What a success rests on.
 package struct Evidence: Sendable, Hashable {
     /// The address that proved it; nil for dns-01.

@@ -20,7 +20,8 @@ struct DNS01: ChallengeValidator {
             let lengths = records.prefix(8).map { "\($0.count)" }.joined(separator: ", ")
             throw Problem(
                 .incorrectResponse, 403,
-                "\(name) has \(records.count) TXT record\(records.count == 1 ? "" : "s") (of \(lengths) bytes), none with the expected value. \(remedy)")
+                "\(name) has \(records.count) TXT record\(records.count == 1 ? "" : "s") (of \(lengths) bytes), none with the expected value. \(remedy)"
+            )
         }
         return Evidence(address: nil, summary: "a TXT record of \(name) holds the digest (\(records.count) found)")
     }

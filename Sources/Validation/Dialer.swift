@@ -33,7 +33,9 @@ struct Dialer: Sendable {
     }
 
     /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address.
-    func exchange(_ request: String, _ address: IPAddress, _ port: Int, tls name: String?, patience: TimeAmount) async throws(Mishap) -> WebAnswer {
+    func exchange(_ request: String, _ address: IPAddress, _ port: Int, tls name: String?, patience: TimeAmount)
+        async throws(Mishap) -> WebAnswer
+    {
         try await converse(address, port, patience) { [web] pipeline, outcome in
             if let name {
                 guard let web else { throw Mishap.tls("TLS cannot be set up here") }

@@ -11,7 +11,8 @@ struct HTTP01: ChallengeValidator {
 
     func evidence(for attempt: Attempt) async throws(Problem) -> Evidence {
         let start = WebTarget(
-            scheme: .http, host: .name(attempt.name), port: reach.http01Port, path: "/.well-known/acme-challenge/\(attempt.token)")
+            scheme: .http, host: .name(attempt.name), port: reach.http01Port, path: "/.well-known/acme-challenge/\(attempt.token)"
+        )
         var target = start
         var seen: Set = [start]
         while true {
@@ -19,7 +20,9 @@ struct HTTP01: ChallengeValidator {
             if Self.redirects.contains(answer.status) {
                 target = try next(after: target, answer, from: address)
                 guard seen.insert(target).inserted else {
-                    throw Problem(.connection, 400, "The redirects from \(start) lead in a circle: \(target) came twice. Serve the key authorization there.")
+                    throw Problem(
+                        .connection, 400,
+                        "The redirects from \(start) lead in a circle: \(target) came twice. Serve the key authorization there.")
                 }
                 guard seen.count <= Self.redirectLimit + 1 else {
                     throw Problem(.connection, 400, "More than \(Self.redirectLimit) redirects lead away from \(start).")
@@ -27,7 +30,8 @@ struct HTTP01: ChallengeValidator {
                 continue
             }
             try check(answer, against: attempt.keyAuthorization.text, from: "\(target) of \(address)", start)
-            return Evidence(address: "\(address)", summary: "\(target) of \(address) holds the key authorization (status \(answer.status))")
+            return Evidence(
+                address: "\(address)", summary: "\(target) of \(address) holds the key authorization (status \(answer.status))")
         }
     }
 
@@ -39,7 +43,8 @@ struct HTTP01: ChallengeValidator {
             next = try target.following(location)
         } catch {
             throw Problem(
-                .connection, 400, "\(asked), but the redirect to \(printable(location)) \(error.reason). Redirect to an http or https URL.")
+                .connection, 400,
+                "\(asked), but the redirect to \(printable(location)) \(error.reason). Redirect to an http or https URL.")
         }
         guard reach.isWebPort(next.port) else {
             throw Problem(.connection, 400, "\(asked), but the redirect leads to port \(next.port). Redirect to port 80 or 443.")
@@ -54,7 +59,8 @@ struct HTTP01: ChallengeValidator {
         }
         if let encoding = answer.encoding, encoding.lowercased() != "identity" {
             throw Problem(
-                .incorrectResponse, 403, "\(place) sent an encoded body (\(printable(encoding))), which was not asked for. \(remedy) as it is.")
+                .incorrectResponse, 403,
+                "\(place) sent an encoded body (\(printable(encoding))), which was not asked for. \(remedy) as it is.")
         }
         let body = answer.body.prefix((answer.body.lastIndex { !Self.isWhiteSpace($0) } ?? -1) + 1)
         guard !answer.isCut, body.elementsEqual(expected.utf8) else {

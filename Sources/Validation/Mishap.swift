@@ -50,10 +50,15 @@ enum Mishap: Error {
     /// BoringSSL's reason without the file and line of its source: `TLSV1_ALERT_NO_APPLICATION_PROTOCOL`.
     private static func words(_ error: BoringSSLError) -> String {
         let text = "\(error)"
-        guard let reason = text.split(whereSeparator: { ": []()".contains($0) }).first(where: { $0.contains("_") && $0.allSatisfy(Self.isReason) })
+        guard
+            let reason = text.split(whereSeparator: { ": []()".contains($0) }).first(where: {
+                $0.contains("_") && $0.allSatisfy(Self.isReason)
+            })
         else { return printable(text) }
         return String(reason)
     }
 
-    private static func isReason(_ character: Character) -> Bool { character.isASCII && (character.isUppercase || character.isNumber || character == "_") }
+    private static func isReason(_ character: Character) -> Bool {
+        character.isASCII && (character.isUppercase || character.isNumber || character == "_")
+    }
 }

@@ -14,7 +14,8 @@ struct ProofCertificate {
     func fault(name: String, digest: [UInt8]) -> String? {
         // Repeated extensions fail here too.
         guard let certificate = try? Certificate(derEncoded: der) else {
-            return "that cannot be read (a repeated extension, a key other than P-256, P-384, P-521, Ed25519 or RSA from 2048 bits?)"
+            return
+                "that cannot be read (a repeated extension, a key other than P-256, P-384, P-521, Ed25519 or RSA from 2048 bits?)"
         }
         guard certificate.publicKey.isValidSignature(certificate.signature, for: certificate) else {
             return "that is not signed with its own key; make it self-signed"

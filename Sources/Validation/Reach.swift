@@ -20,7 +20,8 @@ package struct Reach: Sendable {
     ///   - tlsALPN01Port: where tls-alpn-01 is asked.
     ///   - deadline: upper bound of one whole validation, with DNS and redirects.
     package init(
-        resolver: Resolver, policy: AddressPolicy, http01Port: Int = 80, tlsALPN01Port: Int = 443, deadline: Duration = .seconds(20),
+        resolver: Resolver, policy: AddressPolicy, http01Port: Int = 80, tlsALPN01Port: Int = 443,
+        deadline: Duration = .seconds(20),
         group: any EventLoopGroup
     ) {
         (self.resolver, self.policy, self.deadline) = (resolver, policy, deadline)
@@ -113,7 +114,8 @@ package struct Reach: Sendable {
                 case .answer(let reason):
                     throw Problem(.connection, 400, "Asking \(address) port \(port) for \(what): the answer \(reason).")
                 case .lost(let reason):
-                    throw Problem(.connection, 400, "Asking \(address) port \(port) for \(what), the connection failed: \(reason).")
+                    throw Problem(
+                        .connection, 400, "Asking \(address) port \(port) for \(what), the connection failed: \(reason).")
                 case .cancelled: throw Problem(.serverInternal, 503, "The validation was interrupted.")
                 }
             }

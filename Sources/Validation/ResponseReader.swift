@@ -133,7 +133,9 @@ struct ResponseReader {
         var length: Int?
         var isChunked = false
         for line in lines where !line.isEmpty {
-            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { throw Malformed(reason: "has a header line without a colon") }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
+                throw Malformed(reason: "has a header line without a colon")
+            }
             let value = String(decoding: line[(colon + 1)...].trimming, as: UTF8.self)
             switch String(decoding: line[..<colon], as: UTF8.self).lowercased() {
             case "location":
@@ -145,7 +147,9 @@ struct ResponseReader {
                 else { throw Malformed(reason: "has no readable Content-Length") }
                 length = bytes
             case "transfer-encoding":
-                guard value.lowercased() == "chunked" else { throw Malformed(reason: "has a Transfer-Encoding other than chunked") }
+                guard value.lowercased() == "chunked" else {
+                    throw Malformed(reason: "has a Transfer-Encoding other than chunked")
+                }
                 isChunked = true
             case "content-encoding": answer.encoding = value
             default: break

@@ -11,11 +11,13 @@ struct TLSALPN01: ChallengeValidator {
         let place = "\(address) port \(reach.tlsALPN01Port), asked for \(attempt.name) by TLS"
         guard handshake.negotiated == Dialer.alpn else {
             let chosen = handshake.negotiated.map { "chose \(printable($0))" } ?? "chose no application protocol"
-            throw Problem(.tls, 400, "\(place), \(chosen). Let the TLS server there choose \(Dialer.alpn) (ALPN) and present the proof.")
+            throw Problem(
+                .tls, 400, "\(place), \(chosen). Let the TLS server there choose \(Dialer.alpn) (ALPN) and present the proof.")
         }
         let proof = ProofCertificate(der: handshake.certificate)
         if let fault = proof.fault(name: attempt.name, digest: attempt.keyAuthorization.digest) {
-            throw Problem(.incorrectResponse, 403, "\(place), presented a certificate (\(handshake.certificate.count) bytes) \(fault).")
+            throw Problem(
+                .incorrectResponse, 403, "\(place), presented a certificate (\(handshake.certificate.count) bytes) \(fault).")
         }
         return Evidence(address: "\(address)", summary: "\(place), presented the proof certificate")
     }

@@ -17,7 +17,8 @@ package struct Validator: Sendable {
                 }
                 let seconds = reach.deadline.components.seconds
                 return .failure(
-                    Problem(.connection, 400, "Not done within \(seconds) seconds: still \(trail.last). Let the host answer faster."))
+                    Problem(
+                        .connection, 400, "Not done within \(seconds) seconds: still \(trail.last). Let the host answer faster."))
             }
             defer { group.cancelAll() }
             return await group.next() ?? .failure(Problem(.serverInternal, 500, "The validation did not begin."))

@@ -36,7 +36,9 @@ struct WebTarget: Sendable, Hashable, CustomStringConvertible {
     /// Where a Location header leads from here (RFC 3986 section 5.2, RFC 9110 section 10.2.2). Ports are for the caller to judge.
     func following(_ location: String) throws(Unfit) -> WebTarget {
         guard location.utf8.count <= Self.longest else { throw Unfit(reason: "is longer than \(Self.longest) bytes") }
-        guard location.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else { throw Unfit(reason: "holds characters that no URL has") }
+        guard location.utf8.allSatisfy({ (0x21...0x7e).contains($0) }) else {
+            throw Unfit(reason: "holds characters that no URL has")
+        }
         let text = location.prefix { $0 != "#" }
         if text.hasPrefix("//") { return try Self.parse(scheme, text.dropFirst(2)) }
         if let colon = text.firstIndex(where: { ":/?".contains($0) }), text[colon] == ":" {
@@ -67,12 +69,16 @@ struct WebTarget: Sendable, Hashable, CustomStringConvertible {
         let path = rest[authority.endIndex...]
         guard !authority.contains("@") else { throw Unfit(reason: "holds user information") }
         let bracketed = authority.hasPrefix("[")
-        guard let end = bracketed ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":") ?? authority.endIndex
+        guard
+            let end = bracketed
+                ? authority.firstIndex(of: "]").map(authority.index(after:)) : authority.firstIndex(of: ":") ?? authority.endIndex
         else { throw Unfit(reason: "has an unfinished address") }
         let after = authority[end...]
         guard after.isEmpty || after.hasPrefix(":") else { throw Unfit(reason: "has no readable host") }
         let digits = after.dropFirst()
-        guard digits.isEmpty || digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { throw Unfit(reason: "has no readable port") }
+        guard digits.isEmpty || digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else {
+            throw Unfit(reason: "has no readable port")
+        }
         guard let port = digits.isEmpty ? scheme.port : Int(digits), (1...65535).contains(port) else {
             throw Unfit(reason: "has no readable port")
         }

@@ -133,31 +133,39 @@ struct ResolverTests {
         #expect(failure?.kind == .noSuchName)
     }
 
-    @Test(arguments: ["", "a\\046test", "a b.test", "a\u{0}.test", "ä.test", String(repeating: "a", count: 300), "a..test", ".", "-"])
+    @Test(arguments: [
+        "", "a\\046test", "a b.test", "a\u{0}.test", "ä.test", String(repeating: "a", count: 300), "a..test", ".", "-",
+    ])
     func `odd names fail and end nothing`(name: String) async throws {
         let resolver = try Resolver(records: ["a.test. 60 IN A 192.0.2.1"])
         await #expect(throws: LookupFailure.self) { try await resolver.addresses(of: name) }
     }
 
     @Test(arguments: [
-        ("192.0.2.1", "192.0.2.1"), ("192.0.2.1:5353", "192.0.2.1@5353"), ("::1", "::1"), ("[::1]:53", "::1@53"), ("[::1]", "::1"),
+        ("192.0.2.1", "192.0.2.1"), ("192.0.2.1:5353", "192.0.2.1@5353"), ("::1", "::1"), ("[::1]:53", "::1@53"),
+        ("[::1]", "::1"),
     ])
     func `servers are written as people write them`(text: String, forwarder: String) throws {
         #expect(try Resolver.forwarder(text) == forwarder)
     }
 
     @Test func `a resolv.conf is read for its servers only`() {
-        let file = "# comment\nsearch a.test\nnameserver 192.0.2.1\nnameserver\t fe80::1%eth0 \nnameserver nonsense\nnameservers 192.0.2.9\n"
+        let file =
+            "# comment\nsearch a.test\nnameserver 192.0.2.1\nnameserver\t fe80::1%eth0 \nnameserver nonsense\nnameservers 192.0.2.9\n"
         #expect(Resolver.nameservers(file) == ["192.0.2.1", "fe80::1%eth0"])
         #expect(Resolver.nameservers("") == ["127.0.0.1"])
     }
 
-    @Test(arguments: ["", "dns.example", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[192.0.2.1]:53", ":53", "[::1", "1.2.3", "[]"])
+    @Test(arguments: [
+        "", "dns.example", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "[192.0.2.1]:53", ":53", "[::1", "1.2.3", "[]",
+    ])
     func `other servers are refused with the reason`(text: String) {
         #expect(throws: ResolverError.notAServer(text)) { try Resolver(servers: [text]) }
     }
 
-    @Test(arguments: [([3, 1, 2, 3, 0, 1, 9], [1, 2, 3, 9] as [UInt8]?), ([], []), ([0], []), ([2, 1], nil), ([255], nil)] as [([UInt8], [UInt8]?)])
+    @Test(
+        arguments: [([3, 1, 2, 3, 0, 1, 9], [1, 2, 3, 9] as [UInt8]?), ([], []), ([0], []), ([2, 1], nil), ([255], nil)]
+            as [([UInt8], [UInt8]?)])
     func `TXT data of any shape is read within its bounds`(record: [UInt8], text: [UInt8]?) {
         #expect(Resolver.joined(record) == text)
     }
@@ -172,7 +180,8 @@ struct IPAddressTests {
     }
 
     @Test(arguments: [
-        "", "1.2.3", "01.2.3.4", "0x7f.0.0.1", "2130706433", "127.1", "1.2.3.4.", " 1.2.3.4", "1.2.3.4 ", "256.1.1.1", "fe80::1%eth0", "[::1]",
+        "", "1.2.3", "01.2.3.4", "0x7f.0.0.1", "2130706433", "127.1", "1.2.3.4.", " 1.2.3.4", "1.2.3.4 ", "256.1.1.1",
+        "fe80::1%eth0", "[::1]",
         "1.2.3.4\u{0}", "::g", ":::", "1::2::3",
     ])
     func `addresses in disguise are none`(text: String) { #expect(IPAddress(text) == nil) }

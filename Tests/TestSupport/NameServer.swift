@@ -16,7 +16,9 @@ package final class NameServer: Sendable {
         let type: UInt16
         let data: [UInt8]
         /// `name` nil: the name that was asked for.
-        package init(_ name: String? = nil, type: UInt16, data: [UInt8]) { (self.name, self.type, self.data) = (name, type, data) }
+        package init(_ name: String? = nil, type: UInt16, data: [UInt8]) {
+            (self.name, self.type, self.data) = (name, type, data)
+        }
         package static func a(_ octets: [UInt8], at name: String? = nil) -> Record { Record(name, type: 1, data: octets) }
         package static func aaaa(_ octets: [UInt8], at name: String? = nil) -> Record { Record(name, type: 28, data: octets) }
         package static func cname(_ target: String, at name: String? = nil) -> Record {

@@ -40,13 +40,21 @@ extension CertificateAuthority {
     private func again(_ found: OrderWithAuthorizations, _ request: CertificateRequest) async throws(Refusal)
         -> OrderWithAuthorizations
     {
-        guard let subject = found.order.certificate else { throw .orderNotReady(found.order.status) }
-        let recorded = try await stored { () async throws(StoreError) in try await store.certificate(subject) }
-        if let recorded { return try await finished(found, recorded, request) }
-        let intent = try await stored { () async throws(StoreError) in try await store.intent(subject) }
-        guard let intent, let fields = try? ToBeSigned(bytes: intent.toBeSigned).fields(),
-            fields.publicKey == request.publicKey.der
-        else { throw .orderNotReady(found.order.status) }
+        if let id = found.order.certificate {
+            let recorded = try await stored { () async throws(StoreError) in try await store.certificate(id) }
+            guard let recorded else { throw .orderNotReady(found.order.status) }
+            return try await finished(found, recorded, request)
+        }
+        let intent = try await stored { () async throws(StoreError) in try await store.intent(of: found.order.id) }
+        guard let intent else {
+            // Recorded between the two reads, or given up.
+            let now = try await order(found.order.id, for: found.order.account)
+            guard now.order.certificate != nil else { throw .orderNotReady(now.order.status) }
+            return try await again(now, request)
+        }
+        guard let fields = try? ToBeSigned(bytes: intent.toBeSigned).fields(), fields.publicKey == request.publicKey.der else {
+            throw .orderNotReady(found.order.status)
+        }
         if let outcome = issuances.outcome(found.order.id),
             case .success(let certificate) = await outcome.value(
                 within: policy.issuanceWait, around)
@@ -80,12 +88,16 @@ extension CertificateAuthority {
     }
 
     /// A certificate for the server's own TLS, recorded and revocable like any other.
-    /// - Parameter names: lower-case DNS names, at least one.
+    /// - Parameters:
+    ///   - names: lower-case DNS names.
+    ///   - addresses: 4 or 16 octets each; at least one name or address in all.
     /// - Returns: DER, the leaf first, the root left out.
-    package func issueOwn(names: [String], publicKey: PublicKeyInfo) async throws(Refusal) -> [[UInt8]] {
-        let names = try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
+    package func issueOwn(
+        names: [String], addresses: [[UInt8]] = [], publicKey: PublicKeyInfo
+    ) async throws(Refusal) -> [[UInt8]] {
+        let names = names.isEmpty && !addresses.isEmpty ? [] : try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
         try await requireCertifiable(publicKey)
-        let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey)
+        let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
         switch await issuances.begin(around.newID(), job).value(within: .seconds(60), around) {
         case .success(let certificate): return [certificate.der] + issuer.chain
         case .failure(let refusal): throw refusal

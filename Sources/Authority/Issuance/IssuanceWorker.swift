@@ -15,6 +15,8 @@ package final class IssuanceWorker: Service, Sendable {
         let order: StoredOrder?
         let names: [String]
         let key: PublicKeyInfo
+        /// Only in the authority's own.
+        var addresses: [[UInt8]] = []
     }
     /// How a job ended, as far as its requester can be told.
     typealias Ending = Result<StoredCertificate, Refusal>
@@ -88,7 +90,7 @@ package final class IssuanceWorker: Service, Sendable {
         var serial: [UInt8]?
         while serial == nil { serial = CertificateDescription.serial(from: shop.around.random(16)) }
         let description = CertificateDescription.leaf(
-            names: job.names, key: job.key, issuer: shop.issuer.description, serial: serial ?? [], notBefore: validity.notBefore,
+            names: job.names, addresses: job.addresses, key: job.key, issuer: shop.issuer.description, serial: serial ?? [], notBefore: validity.notBefore,
             notAfter: validity.notAfter, crlURL: shop.urls.crl(shop.issuer.id), issuerURL: shop.urls.certificate(shop.issuer.id))
         return ToBeSigned(description, signedWith: shop.issuer.description.scheme)
     }
@@ -96,14 +98,15 @@ package final class IssuanceWorker: Service, Sendable {
     /// Reads back from the bytes what they promise; they must promise the job's names and key, no more and no less.
     private func intent(_ job: Job, _ toBeSigned: ToBeSigned, _ now: Date) throws(Refusal) -> Intent {
         guard let fields = try? toBeSigned.fields(), let names = try? fields.dnsNames(), names.count == job.names.count,
-            Set(names) == Set(job.names), fields.publicKey == job.key.der
+            Set(names) == Set(job.names), (try? fields.addresses()) == job.addresses, fields.publicKey == job.key.der
         else {
             shop.log.critical("to-be-signed bytes differ from what was ordered", metadata: .event(order: job.order?.id))
             throw .broken
         }
         return Intent(
             id: shop.newID(), order: job.order?.id, account: job.order?.account, issuer: shop.issuer.id, serial: fields.serial,
-            toBeSigned: toBeSigned.bytes, identifiers: names.map { .dns($0) }, created: now)
+            toBeSigned: toBeSigned.bytes, identifiers: names.map { .dns($0) } + job.addresses.map { Identifier(type: "ip", value: $0.addressText) },
+            created: now)
     }
 
     private func commit(_ intent: Intent) async throws(Refusal) {
@@ -136,6 +139,14 @@ package final class IssuanceWorker: Service, Sendable {
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded
+    }
+}
+
+extension [UInt8] {
+    /// RFC 8738 section 3, but for the shortest form of IPv6.
+    fileprivate var addressText: String {
+        guard count == 16 else { return map(String.init).joined(separator: ".") }
+        return stride(from: 0, to: 16, by: 2).map { String(UInt16(self[$0]) << 8 | UInt16(self[$0 + 1]), radix: 16) }.joined(separator: ":")
     }
 }
 

@@ -39,6 +39,11 @@ extension AuthorityStore {
         try await read { (sql) throws(StoreError) in try Self.intent(sql, id) }
     }
 
+    /// What is to be signed for an order in process.
+    package func intent(of order: RecordID) async throws(StoreError) -> Intent? {
+        try await read(snapshot: true) { (sql) throws(StoreError) in try Self.intent(sql, ofOrder: order) }
+    }
+
     /// Oldest first, behind `cursor`: what a crash may have left between intent and certificate.
     package func intentsWithoutCertificate(
         after cursor: RecordID? = nil, limit: Int = 1000

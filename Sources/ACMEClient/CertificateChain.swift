@@ -1,0 +1,35 @@
+import ACME
+import Foundation
+
+/// A downloaded chain, the end-entity certificate first (RFC 8555 section 9.1).
+public struct CertificateChain: Sendable, Equatable {
+    /// DER, 1 to 10 of them.
+    public let certificates: [[UInt8]]
+    /// Where it came from.
+    public let url: String
+
+    /// Takes `CERTIFICATE` blocks alone: no other label, no text between, none without contents (RFC 8555 section 11.4).
+    /// - Throws: `badChain`. Nothing is looked at inside the certificates.
+    public init(pem: some Collection<UInt8>, url: String) throws(ACMEClientError) {
+        let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----")
+        guard pem.count <= 1 << 20, pem.allSatisfy({ $0 < 0x80 }) else { throw .badChain("it is not PEM text") }
+        var certificates: [[UInt8]] = []
+        var (inside, base64) = (false, "")
+        for line in String(decoding: pem, as: UTF8.self).split(whereSeparator: \.isNewline) {
+            let line = line.trimmingCharacters(in: .whitespaces)
+            switch (line, inside) {
+            case ("", _): continue
+            case (begin, false): (inside, base64) = (true, "")
+            case (end, true):
+                guard let der = Data(base64Encoded: base64), !der.isEmpty else { throw .badChain("a block is not base64") }
+                certificates.append(Array(der))
+                guard certificates.count <= 10 else { throw .badChain("it has more than 10 certificates") }
+                inside = false
+            case (_, true) where !line.hasPrefix("-"): base64 += line
+            default: throw .badChain("it holds something else than certificates")
+            }
+        }
+        guard !inside, !certificates.isEmpty else { throw .badChain("it holds no whole certificate") }
+        (self.certificates, self.url) = (certificates, url)
+    }
+}

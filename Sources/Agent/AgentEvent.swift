@@ -1,0 +1,94 @@
+import ACME
+import ACMEClient
+package import Foundation
+
+/// A step that was taken, told while it happens. Encodes as one JSON object with `event` and its own members.
+package enum AgentEvent: Sendable, Equatable, Encodable {
+    case waitingForLock
+    case directoryRead(ca: String, bindingRequired: Bool, terms: String?)
+    case accountKeyMade(thumbprint: String)
+    case accountReady(url: String, created: Bool)
+    case ordered(url: String, names: [String])
+    /// What the CA offers for a name, in its own words, and which of it is answered, and how.
+    case challengesOffered(name: String, types: [String], answered: String, by: String)
+    case alreadyValid(name: String)
+    case answerPlaced(name: String, type: String)
+    case validated(name: String)
+    case answerRemoved(name: String, type: String)
+    case finalizing(keyType: KeyType)
+    case installed(name: String, folder: String, notAfter: Date, serial: String)
+    case deployed(name: String)
+    case deployFailed(name: String, reason: String)
+    case notDue(name: String, due: Date)
+    case dryRunPassed(names: [String])
+    case revoked(name: String, serial: String)
+    case warning(String)
+
+    /// One line for a person, safe for a terminal.
+    package var line: String {
+        switch self {
+        case .waitingForLock: "Another chancery works on this store; waiting for it."
+        case .directoryRead(let ca, let binding, let terms):
+            "The CA answers at \(ca.sanitized)\(binding ? "; it wants an account binding" : "")\(terms.map { "; its terms: \($0.sanitized)" } ?? "")."
+        case .accountKeyMade(let thumbprint): "Made the account key pair \(thumbprint)."
+        case .accountReady(let url, let created):
+            "\(created ? "Registered the account" : "The account is") \(url.sanitized): the CA accepted its nonce signed with the account key."
+        case .ordered(let url, let names): "Ordered \(names.joined(separator: ", ")) (\(url.sanitized))."
+        case .challengesOffered(let name, let types, let answered, let by):
+            "\(name.sanitized): the CA offers \(types.joined(separator: ", ").sanitized); \(answered) is answered by \(by)."
+        case .alreadyValid(let name): "\(name.sanitized) is validated already."
+        case .answerPlaced(let name, let type): "\(name.sanitized): the answer to \(type) is in place."
+        case .validated(let name): "\(name.sanitized) is validated."
+        case .answerRemoved(let name, let type): "\(name.sanitized): the answer to \(type) is removed."
+        case .finalizing(let keyType): "Made a key (\(keyType.rawValue)) and sent the request to be signed."
+        case .installed(let name, let folder, let notAfter, let serial):
+            "Installed \(name) in \(folder): serial \(serial), valid until \(RFC3339.string(notAfter))."
+        case .deployed(let name): "\(name): the deploy hook ran."
+        case .deployFailed(let name, let reason): "\(name) is installed but not served: \(reason)"
+        case .notDue(let name, let due): "\(name) is not due before \(RFC3339.string(due))."
+        case .dryRunPassed(let names): "Dry run passed for \(names.joined(separator: ", ")): every name was validated, nothing was kept."
+        case .revoked(let name, let serial): "Revoked \(name), serial \(serial)."
+        case .warning(let text): "Warning: \(text)"
+        }
+    }
+
+    private struct Name: CodingKey {
+        let stringValue: String
+        var intValue: Int? { nil }
+        init(_ text: String) { stringValue = text }
+        init?(stringValue: String) { self.init(stringValue) }
+        init?(intValue: Int) { nil }
+    }
+
+    /// Texts of the CA stand inside raw: JSON escapes what a terminal would obey.
+    package func encode(to encoder: any Encoder) throws {
+        var object = encoder.container(keyedBy: Name.self)
+        func put(_ event: String, _ members: [(String, any Encodable)]) throws {
+            try object.encode(event, forKey: Name("event"))
+            for (name, value) in members { try object.encode(value, forKey: Name(name)) }
+        }
+        switch self {
+        case .waitingForLock: try put("waiting-for-lock", [])
+        case .directoryRead(let ca, let binding, let terms):
+            try put("directory-read", [("ca", ca), ("bindingRequired", binding)] + (terms.map { [("terms", $0)] } ?? []))
+        case .accountKeyMade(let thumbprint): try put("account-key-made", [("thumbprint", thumbprint)])
+        case .accountReady(let url, let created): try put("account-ready", [("account", url), ("created", created)])
+        case .ordered(let url, let names): try put("ordered", [("order", url), ("names", names)])
+        case .challengesOffered(let name, let types, let answered, let by):
+            try put("challenges-offered", [("name", name), ("types", types), ("answered", answered), ("by", by)])
+        case .alreadyValid(let name): try put("already-valid", [("name", name)])
+        case .answerPlaced(let name, let type): try put("answer-placed", [("name", name), ("type", type)])
+        case .validated(let name): try put("validated", [("name", name)])
+        case .answerRemoved(let name, let type): try put("answer-removed", [("name", name), ("type", type)])
+        case .finalizing(let keyType): try put("finalizing", [("keyType", keyType.rawValue)])
+        case .installed(let name, let folder, let notAfter, let serial):
+            try put("installed", [("name", name), ("folder", folder), ("notAfter", RFC3339.string(notAfter)), ("serial", serial)])
+        case .deployed(let name): try put("deployed", [("name", name)])
+        case .deployFailed(let name, let reason): try put("deploy-failed", [("name", name), ("reason", reason)])
+        case .notDue(let name, let due): try put("not-due", [("name", name), ("due", RFC3339.string(due))])
+        case .dryRunPassed(let names): try put("dry-run-passed", [("names", names)])
+        case .revoked(let name, let serial): try put("revoked", [("name", name), ("serial", serial)])
+        case .warning(let text): try put("warning", [("text", text)])
+        }
+    }
+}

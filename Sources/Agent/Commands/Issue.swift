@@ -1,0 +1,157 @@
+import ACME
+package import ACMEClient
+import Foundation
+
+/// What a certificate is wanted for, and how it is to be had.
+package struct IssueRequest: Sendable {
+    /// As typed; the first one names the folder.
+    package var names: [String]
+    /// A name from the catalogue or `ca add`, or a directory URL. Nil: the CA of the certificate that is there, else the default.
+    package var ca: String?
+    /// A PEM file with the CA's root, remembered once the CA has answered.
+    package var caRoot: String?
+    /// Mail addresses or URLs.
+    package var contacts: [String] = []
+    /// Asked with the URL of the CA's terms when an account is to be made.
+    package var agreesToTerms: @Sendable (_ terms: String) async -> Bool = { _ in false }
+    /// Nil: that of the certificate that is there, else `choose`.
+    package var method: ChallengeMethod?
+    /// Asked with the types that the CA offers for each name when no method is known.
+    package var choose: (@Sendable (_ offered: [OfferedChallenges]) async -> ChallengeMethod?)?
+    /// Nil: that of the certificate that is there, else P-256.
+    package var keyType: KeyType?
+    package var binding: AccountBinding?
+    /// Nil: that of the certificate that is there, else none.
+    package var deployHook: String?
+    /// Issues although nothing is due.
+    package var force = false
+    /// Looks names up before the CA does.
+    package var preflight = true
+    /// Everything up to the CA's validation of every name, with an account for the purpose if there is none; then the
+    /// authorizations are given up. Nothing is written.
+    package var dryRun = false
+
+    package init(names: [String]) { self.names = names }
+}
+
+/// What a CA offers to prove control of a name with.
+package struct OfferedChallenges: Sendable, Equatable {
+    /// With `*.` for a wildcard.
+    package let name: String
+    package let types: [String]
+}
+
+/// How an issue or a renewal ended well.
+package enum IssueOutcome: Sendable, Equatable {
+    case installed(CertificateSummary)
+    /// Installed, but the deploy hook failed with this reason.
+    case notServed(CertificateSummary, reason: String)
+    case notDue(CertificateSummary)
+    case dryRunPassed
+
+    package var code: ExitCode {
+        switch self {
+        case .installed, .dryRunPassed: .changed
+        case .notServed: .notServed
+        case .notDue: .nothingToDo
+        }
+    }
+}
+
+extension CertificateAgent {
+    /// Gets a certificate and installs it below `live`. One that is there for the same names, from the same CA and not due, is
+    /// left alone unless `force` is set.
+    package func issue(_ request: IssueRequest) async throws(AgentError) -> IssueOutcome {
+        try await withLock { () async throws(AgentError) in
+            let names = try checked(request.names)
+            guard let first = names.first else { throw .needsPerson("Name at least one domain with -d.") }
+            let old = try store.lineage(Lineage.name(for: first))
+            let ca = try directoryURL(request.ca ?? old?.ca)
+            var plan = IssuePlan(
+                names: names.map(\.text), ca: ca, method: request.method ?? old?.method, keyType: request.keyType ?? old?.keyType ?? .p256,
+                deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
+            plan.method = plan.method.map(\.absolute)
+            if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil, !old.isDue(now: configuration.now()) {
+                tell(.notDue(name: old.name, due: old.due))
+                return .notDue(summary(of: old))
+            }
+            return try await carryOut(plan, request, mayRegister: true)
+        }
+    }
+
+    /// Names in ASCII, each once, in the order typed.
+    private func checked(_ typed: [String]) throws(AgentError) -> [DomainName] {
+        var names: [DomainName] = []
+        for text in typed {
+            do {
+                let name = try DomainName.ascii(text.trimmingCharacters(in: .whitespaces))
+                if !names.contains(name) { names.append(name) }
+            } catch { throw .needsPerson("\(text.sanitized) is no DNS name: \(error.reason)") }
+        }
+        return names
+    }
+
+    /// One straight line: account, order, proof, certificate, files, hook.
+    func carryOut(_ plan: IssuePlan, _ request: IssueRequest, mayRegister: Bool) async throws(AgentError) -> IssueOutcome {
+        if let hook = plan.deployHook { try HookProgram.check(hook) }
+        if let method = plan.method { try await preflight(plan.names, method, lookups: request.preflight) }
+        let (client, directory, root) = try await open(plan.ca, root: request.caRoot)
+        if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
+        let account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
+        do throws(AgentError) {
+            let placed = try await asking { () async throws(ACMEClientError) in try await account.value.newOrder(plan.names) }
+            tell(.ordered(url: placed.url, names: plan.names))
+            let proved = try await prove(placed, plan, request, account: account.value)
+            if request.dryRun {
+                await giveUp(proved, account)
+                tell(.dryRunPassed(names: plan.names))
+                return .dryRunPassed
+            }
+            return try await obtain(placed, plan, method: proved.method, account: account.value)
+        } catch {
+            if account.isTemporary { await giveUp(nil, account) }
+            throw error
+        }
+    }
+
+    private func obtain(
+        _ placed: PlacedOrder, _ plan: IssuePlan, method: ChallengeMethod, account: ACMEAccount
+    ) async throws(AgentError) -> IssueOutcome {
+        let made = try RequestedKey(names: plan.names, keyType: plan.keyType, accountKey: account.key)
+        tell(.finalizing(keyType: plan.keyType))
+        let chains = try await asking { () async throws(ACMEClientError) in
+            let done = try await account.finalize(placed, csr: made.request)
+            return try await account.chains(done.order.certificate ?? "")
+        }
+        guard let preferred = chains.first else { throw .failed("The CA sent no certificate.") }
+        let issued = try IssuedCertificate(preferred.certificates, for: made, now: configuration.now())
+        return try await deploy(try install(issued, key: made, plan, method: method))
+    }
+}
+
+/// What to do, every choice made but perhaps the method.
+struct IssuePlan: Sendable {
+    /// ASCII.
+    var names: [String]
+    /// Directory URL.
+    var ca: String
+    var method: ChallengeMethod?
+    var keyType: KeyType
+    /// Absolute path.
+    var deployHook: String?
+
+    /// Whether a certificate that is there is what this plan would give.
+    func isServed(by lineage: Lineage) -> Bool {
+        Set(lineage.names) == Set(names) && lineage.ca == ca && lineage.keyType == keyType
+    }
+}
+
+extension ChallengeMethod {
+    var absolute: ChallengeMethod {
+        switch self {
+        case .webroot(let folder): .webroot(absolutePath(folder))
+        case .dnsHook(let program): .dnsHook(absolutePath(program))
+        case .standalone, .tlsALPN: self
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import ACME
+import ACMEClient
+import Foundation
+
+/// An account for one issue.
+struct ReadyAccount: Sendable {
+    let value: ACMEAccount
+    /// Made for a dry run, and to be deactivated after it.
+    let isTemporary: Bool
+}
+
+extension CertificateAgent {
+    /// The account at this CA, made if there is none. Its key is on disk before the CA hears of it, so that a crash cannot
+    /// waste an account binding that serves once.
+    /// - Throws: `needsPerson` if terms are not agreed to or a binding is missing.
+    func account(
+        _ ca: String, _ client: ACMEClient, _ directory: Directory, _ request: IssueRequest, mayRegister: Bool
+    ) async throws(AgentError) -> ReadyAccount {
+        let record = try store.accountRecord(ca)
+        let isRegistered = record?.url != nil && record?.deactivated == nil
+        if isRegistered || !mayRegister {
+            let account = try await storedAccount(ca, client: client)
+            tell(.accountReady(url: account.url, created: false))
+            return ReadyAccount(value: account, isTemporary: false)
+        }
+        if let terms = directory.meta?.termsOfService, !terms.isEmpty, await !request.agreesToTerms(terms) {
+            throw .needsPerson("The CA's terms of service want your agreement: read \(terms.sanitized), then say --agree-tos.")
+        }
+        if request.binding == nil, directory.meta?.externalAccountRequired == true || catalogueEntry(ca)?.bindingNeeded == true {
+            throw .needsPerson(
+                "This CA binds accounts to its customers: get a key identifier and a MAC key from it, and give them with --eab-kid and --eab-hmac-key-file.")
+        }
+        if request.dryRun, request.binding != nil {
+            throw .needsPerson("A dry run without an account would use the account binding up. Issue without --dry-run first.")
+        }
+        let contacts = request.contacts.map { $0.contains(":") ? $0 : "mailto:\($0)" }
+        // A key without an account is one that a crash left behind, and perhaps the CA knows it.
+        let left = record?.deactivated == nil ? try store.accountKey(ca) : nil
+        let key = left ?? SigningKey(.p256)
+        if !request.dryRun {
+            if left == nil { try store.save(key, of: ca) }
+            try store.save(AccountRecord(ca: ca, url: nil, contacts: contacts))
+        }
+        if left == nil { tell(.accountKeyMade(thumbprint: key.jwk.thumbprint)) }
+        let made = try await asking { () async throws(ACMEClientError) in
+            if left != nil, let found = try await client.findAccount(key) { return found }
+            return try await client.createAccount(key, contacts: contacts, termsAgreed: true, binding: request.binding)
+        }
+        if !request.dryRun { try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts)) }
+        tell(.accountReady(url: made.account.url, created: made.created))
+        return ReadyAccount(value: made.account, isTemporary: request.dryRun && made.created)
+    }
+
+    /// Ends a dry run at the CA, as far as the CA lets us; not cut short by cancellation.
+    func giveUp(_ proved: Proof?, _ account: ReadyAccount) async {
+        let (urls, value, isTemporary) = (proved?.authorizations ?? [], account.value, account.isTemporary)
+        await Task {
+            for url in urls { try? await value.deactivateAuthorization(url) }
+            if isTemporary { try? await value.deactivate() }
+        }.value
+    }
+}

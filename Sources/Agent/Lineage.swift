@@ -1,0 +1,43 @@
+import ACME
+package import Foundation
+
+/// A certificate with all that its renewal needs; `lineage.json` beside the files it speaks of.
+package struct Lineage: Sendable, Equatable, Codable {
+    /// One installation.
+    package struct Installation: Sendable, Equatable, Codable {
+        package var at: Date
+        /// Upper-case hexadecimal.
+        package var serial: String
+        package var notAfter: Date
+    }
+
+    /// The form of this file.
+    package var version = 1
+    /// The folder's name below `live`.
+    package var name: String
+    /// DNS names in ASCII, as they were given, `*.` for wildcards.
+    package var names: [String]
+    /// The CA's directory URL.
+    package var ca: String
+    package var method: ChallengeMethod
+    package var keyType: KeyType
+    /// Absolute path.
+    package var deployHook: String?
+    package var notBefore: Date
+    /// The last second of the validity.
+    package var notAfter: Date
+    /// Upper-case hexadecimal.
+    package var serial: String
+    /// False from the moment of installation until the deploy hook has run, if there is one.
+    package var served: Bool
+    package var revoked: Date?
+    /// Newest last, at most 20.
+    package var history: [Installation]
+
+    package func isDue(now: Date) -> Bool { RenewalTime.isDue(notBefore: notBefore, notAfter: notAfter, now: now) }
+    package var due: Date { RenewalTime.due(notBefore: notBefore, notAfter: notAfter) }
+
+    /// The folder for a certificate: its first name, without `*.` as certbot does. Letters, digits, hyphens and dots only,
+    /// since it comes from a checked name, so that it is one safe path component.
+    static func name(for first: DomainName) -> String { first.base }
+}

@@ -1,0 +1,128 @@
+import ACME
+import Foundation
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import TestSupport
+import Testing
+
+@testable import ACMEClient
+
+/// A TLS server that answers in ways no ACME server should.
+private struct RudeServer {
+    let channel: any Channel
+    let root: String
+    var url: String { "https://localhost:\(channel.localAddress?.port ?? 0)" }
+
+    init() async throws {
+        let folder = try TemporaryFolder()
+        try await Program.succeed(
+            "openssl",
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"], folder: folder.path)
+        root = try String(contentsOfFile: folder.path("cert.pem"), encoding: .utf8)
+        let chain = try NIOSSLCertificate.fromPEMFile(folder.path("cert.pem")).map { NIOSSLCertificateSource.certificate($0) }
+        let key = try NIOSSLPrivateKey(file: folder.path("key.pem"), format: .pem)
+        let context = try NIOSSLContext(configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+        channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pipeline = channel.pipeline.syncOperations
+                    try pipeline.addHandler(NIOSSLServerHandler(context: context))
+                    try pipeline.configureHTTPServerPipeline()
+                    try pipeline.addHandler(RudeHandler())
+                }
+            }.bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    func client(_ path: String, trusted: Bool = true, timeout: Duration = .seconds(20)) throws -> ACMEClient {
+        var configuration = ACMEClient.Configuration(product: "test/1")
+        configuration.trustRoots = trusted ? [root] : []
+        configuration.requestTimeout = timeout
+        return try ACMEClient(directory: url + path, configuration: configuration)
+    }
+}
+
+private final class RudeHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(let request) = unwrapInboundIn(data) else { return }
+        var head = HTTPResponseHead(version: .http1_1, status: .ok)
+        switch request.uri {
+        case "/huge":
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            let piece = ByteBuffer(repeating: UInt8(ascii: " "), count: 1 << 18)
+            for _ in 0..<40 { context.write(wrapOutboundOut(.body(.byteBuffer(piece))), promise: nil) }
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        case "/drip":
+            // A head, a byte, and no end.
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "{")))), promise: nil)
+        case "/silent": break
+        case "/close": context.close(promise: nil)
+        case "/html":
+            head.headers = ["Content-Type": "text/html", "Content-Length": "11"]
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: "<h1>hi</h1>")))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        default:
+            let text = ClientTests.directory
+            head.headers = ["Content-Type": "application/json", "Content-Length": "\(text.utf8.count)"]
+            context.write(wrapOutboundOut(.head(head)), promise: nil)
+            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(string: text)))), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        }
+    }
+}
+
+struct WireTests {
+    @Test func `over real TLS: a good directory, and each rudeness is its own error`() async throws {
+        let server = try await RudeServer()
+        #expect(try await server.client("/dir").directory().newNonce == "https://ca.test/nonce")
+        await #expect(throws: ACMEClientError.tooLarge(limit: 1 << 20, url: server.url + "/huge")) { try await server.client("/huge").directory() }
+        for path in ["/drip", "/silent"] {
+            do {
+                _ = try await server.client(path, timeout: .milliseconds(300)).directory()
+                Issue.record("\(path) answered")
+            } catch { #expect({ if case .transport = error { true } else { false } }(), "\(path): \(error)") }
+        }
+        do {
+            _ = try await server.client("/close").directory()
+            Issue.record("answered")
+        } catch { #expect({ if case .transport = error { true } else { false } }(), "\(error)") }
+        do {
+            _ = try await server.client("/html").directory()
+            Issue.record("read")
+        } catch {
+            guard case .notACME(_, let status, _) = error else { return #expect(Bool(false), "\(error)") }
+            #expect(status == 200)
+        }
+        do {
+            _ = try await server.client("/dir", trusted: false).directory()
+            Issue.record("trusted")
+        } catch { #expect({ if case .untrusted = error { true } else { false } }(), "\(error)") }
+        try await server.channel.close()
+        do {
+            _ = try await server.client("/dir").directory()
+            Issue.record("answered")
+        } catch { #expect({ if case .transport = error { true } else { false } }(), "\(error)") }
+    }
+
+    @Test func `a cancelled request ends at once`() async throws {
+        let server = try await RudeServer()
+        let client = try server.client("/silent", timeout: .seconds(600))
+        let task = Task { try await client.directory() }
+        task.cancel()
+        await #expect(throws: ACMEClientError.cancelled) { try await task.value }
+        try await server.channel.close()
+    }
+
+    @Test func `a root that is no certificate is the caller's mistake`() {
+        var configuration = ACMEClient.Configuration()
+        configuration.trustRoots = ["-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n"]
+        #expect(throws: ACMEClientError.self) { try ACMEClient(directory: "https://ca.test/", configuration: configuration) }
+    }
+}

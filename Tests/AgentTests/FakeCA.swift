@@ -1,0 +1,201 @@
+import ACME
+import ACMEClient
+import Agent
+import Foundation
+import PKIX
+import Synchronization
+
+/// Time that moves only by sleeping.
+final class SimulatedTime: Sendable {
+    private let instant: Mutex<Date>
+    init(_ start: Date = Date(timeIntervalSince1970: 1_800_000_000)) { instant = Mutex(start) }
+    var now: Date { instant.withLock { $0 } }
+    func advance(_ seconds: Double) { instant.withLock { $0.addTimeInterval(seconds) } }
+}
+
+/// A whole ACME server in memory, honest unless told otherwise: it believes every challenge at once.
+final class FakeCA: Sendable {
+    /// How it lies.
+    struct Faults: Sendable {
+        /// Changes an answer; `path` is the request's.
+        var tamper: @Sendable (_ path: String, _ answer: inout WireAnswer) -> Void = { _, _ in }
+        /// Names in the certificate, from those ordered.
+        var names: @Sendable ([String]) -> [String] = { $0 }
+        /// Certifies a key of its own.
+        var otherKey = false
+        /// Moves the validity.
+        var shift = 0.0
+        /// Changes the chain file.
+        var pem: @Sendable (String) -> String = { $0 }
+        var token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+        var challengeTypes = ["http-01", "dns-01", "tls-alpn-01"]
+        var authorizationsStayPending = false
+        var authorizationsStartValid = false
+        var ordersStayProcessing = false
+        var terms: String?
+        var bindingRequired = false
+    }
+
+    private struct State {
+        var orders: [Int: (names: [String], csr: [UInt8]?, proved: Set<Int>)] = [:]
+        var requests: [(method: String, path: String, payload: String)] = []
+        var accountKeys: Set<String> = []
+        var nonce = 0
+    }
+
+    let base = "https://ca.test"
+    var directory: String { "\(base)/dir" }
+    let time: SimulatedTime
+    let faults: Faults
+    private let state = Mutex(State())
+    private let rootKey: CertificateKey
+    private let root: Certificate509
+
+    init(_ time: SimulatedTime, _ faults: Faults = Faults()) async throws {
+        (self.time, self.faults) = (time, faults)
+        rootKey = try CertificateKey(.p256)
+        let key = rootKey
+        let description = CertificateDescription.root(
+            name: DistinguishedName(commonName: "Fake Root"), key: key.publicKey, serial: [0x11] + [UInt8](repeating: 7, count: 15),
+            notBefore: time.now - 86_400 * 400, notAfter: time.now + 86_400 * 3000)
+        let linted = try Linted(root: ToBeSigned(description, signedWith: key.scheme), key: key.publicKey, at: time.now)
+        root = try Certificate509(der: try await linted.signed { try key.sign($0) })
+    }
+
+    /// Paths asked for so far, with the JWS's payload.
+    var requests: [(method: String, path: String, payload: String)] { state.withLock { $0.requests } }
+
+    /// - Parameter sleep: what waiting does; nil to move the simulated time.
+    func agent(
+        _ folder: String, sleep: (@Sendable (Duration) async throws -> Void)? = nil,
+        tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
+    ) -> CertificateAgent {
+        var configuration = ACMEClient.Configuration(product: "test/1")
+        let time = time
+        configuration.now = { time.now }
+        configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
+        return CertificateAgent(
+            store: StoreFolder(folder), configuration: configuration, tell: tell,
+            connect: { [self] (directory, configuration) throws(ACMEClientError) in
+                try ACMEClient(
+                    directory: directory, configuration: configuration,
+                    exchange: { [self] (request) async throws(ACMEClientError) in try await answer(request) })
+            })
+    }
+
+    // MARK: Answers
+
+    private func answer(_ request: WireRequest) async throws(ACMEClientError) -> WireAnswer {
+        let path = String(request.url.dropFirst(base.count))
+        let message = request.body.flatMap { try? SignedMessage($0) }
+        let payload = String(decoding: message?.payload ?? [], as: UTF8.self)
+        state.withLock { $0.requests.append((request.method, path, payload)) }
+        var answer = await honest(request, path, message, payload)
+        let nonce = state.withLock {
+            $0.nonce += 1
+            return $0.nonce
+        }
+        answer.headers.append(("Replay-Nonce", "nonce-\(nonce)"))
+        faults.tamper(path, &answer)
+        return answer
+    }
+
+    private func honest(_ request: WireRequest, _ path: String, _ message: SignedMessage?, _ payload: String) async -> WireAnswer {
+        let parts = path.split(separator: "/").map(String.init)
+        let number = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
+        switch parts.first ?? "" {
+        case "dir":
+            let meta = #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
+            return json(
+                200,
+                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","x1":"https://community.test","meta":\#(meta)}"#)
+        case "nonce": return WireAnswer(status: 204)
+        case "acct":
+            guard case .jwk(let key)? = message?.signer else { return json(200, #"{"status":"valid"}"#) }
+            let isKnown = state.withLock { !$0.accountKeys.insert(key.thumbprint).inserted }
+            if payload.contains("onlyReturnExisting"), !isKnown {
+                state.withLock { _ = $0.accountKeys.remove(key.thumbprint) }
+                return problem(400, "accountDoesNotExist", "no such account")
+            }
+            return json(isKnown ? 200 : 201, #"{"status":"valid"}"#, [("Location", "\(base)/account/1")])
+        case "account": return json(200, #"{"status":"valid","contact":["mailto:a@b.test"]}"#)
+        case "key":
+            if let inner = try? SignedMessage(inner: message?.payload ?? []), case .jwk(let key) = inner.signer {
+                state.withLock { _ = $0.accountKeys.insert(key.thumbprint) }
+            }
+            return json(200, "{}")
+        case "order":
+            let names = (try? JSONDecoder.acme.decode(NewOrder.self, from: Data(payload.utf8)))?.identifiers.map(\.value) ?? []
+            let new = state.withLock { state in
+                let id = state.orders.count + 1
+                state.orders[id] = (names, nil, faults.authorizationsStartValid ? Set(names.indices) : [])
+                return id
+            }
+            return json(201, order(new), [("Location", "\(base)/o/\(new)")])
+        case "o": return json(200, order(number))
+        case "a":
+            if payload.contains("deactivated") { return json(200, "{}") }
+            return json(200, authorization(number, Int(parts.last ?? "") ?? 0))
+        case "c":
+            let index = Int(parts[2]) ?? 0
+            if !faults.authorizationsStayPending { state.withLock { _ = $0.orders[number]?.proved.insert(index) } }
+            return json(200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(faults.token)"}"#)
+        case "f":
+            let csr = (try? JSONDecoder.acme.decode(Finalize.self, from: Data(payload.utf8))).flatMap { try? Base64URL.decode($0.csr) }
+            state.withLock { $0.orders[number]?.csr = csr }
+            return json(200, order(number))
+        case "cert": return await certificate(number)
+        case "revoke": return json(200, "{}")
+        default: return problem(404, "malformed", "no \(path)")
+        }
+    }
+
+    private func json(_ status: Int, _ text: String, _ headers: [(name: String, value: String)] = []) -> WireAnswer {
+        WireAnswer(status: status, headers: [("Content-Type", "application/json")] + headers, body: Array(text.utf8))
+    }
+
+    private func problem(_ status: Int, _ type: String, _ detail: String) -> WireAnswer {
+        json(status, #"{"type":"urn:ietf:params:acme:error:\#(type)","detail":"\#(detail)"}"#)
+    }
+
+    private func order(_ id: Int) -> String {
+        let (names, csr, proved) = state.withLock { $0.orders[id] } ?? ([], nil, [])
+        let status = csr != nil ? (faults.ordersStayProcessing ? "processing" : "valid") : proved.count == names.count ? "ready" : "pending"
+        let identifiers = names.shuffled().map { #"{"type":"dns","value":"\#($0)"}"# }.joined(separator: ",")
+        let authorizations = names.indices.shuffled().map { "\"\(base)/a/\(id)/\($0)\"" }.joined(separator: ",")
+        let certificate = status == "valid" ? #","certificate":"\#(base)/cert/\#(id)""# : ""
+        return #"{"status":"\#(status)","identifiers":[\#(identifiers)],"authorizations":[\#(authorizations)],"finalize":"\#(base)/f/\#(id)"\#(certificate)}"#
+    }
+
+    private func authorization(_ id: Int, _ index: Int) -> String {
+        let (names, _, proved) = state.withLock { $0.orders[id] } ?? ([], nil, [])
+        guard names.indices.contains(index) else { return "{}" }
+        let name = names[index]
+        let isWild = name.hasPrefix("*.")
+        let types = ["exotic-07"] + (isWild ? faults.challengeTypes.filter { $0 == "dns-01" } : faults.challengeTypes)
+        let challenges = types.map { type in
+            let token = type == "exotic-07" ? "" : #","token":"\#(faults.token)""#
+            return #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"pending"\#(token)}"#
+        }
+        let status = proved.contains(index) ? "valid" : "pending"
+        return #"{"identifier":{"type":"dns","value":"\#(isWild ? String(name.dropFirst(2)) : name)"},"status":"\#(status)"\#(isWild ? ",\"wildcard\":true" : ""),"challenges":[\#(challenges.joined(separator: ","))]}"#
+    }
+
+    private func certificate(_ id: Int) async -> WireAnswer {
+        guard let (names, csr?, _) = state.withLock({ $0.orders[id] }), let request = try? CertificateRequest(der: csr),
+            let issuer = try? IssuerDescription(root), let key = faults.otherKey ? try? CertificateKey(.p256).publicKey : request.publicKey
+        else { return problem(404, "malformed", "no certificate") }
+        let at = time.now + faults.shift
+        let key2 = rootKey
+        do {
+            let description = CertificateDescription.leaf(
+                names: faults.names(names), key: key, issuer: issuer, serial: [0x22] + (0..<15).map { _ in .random(in: 1...255) },
+                notBefore: at - 60, notAfter: CertificateDescription.notAfter(at - 60, lasting: 86_400 * 6), crlURL: nil,
+                issuerURL: nil)
+            let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), issuer: issuer, at: at)
+            let leaf = try Certificate509(der: try await linted.signed { try key2.sign($0) })
+            let text = faults.pem(leaf.pem + root.pem)
+            return WireAnswer(status: 200, headers: [("Content-Type", "application/pem-certificate-chain")], body: Array(text.utf8))
+        } catch { return problem(500, "serverInternal", "\(error)".filter { $0 != "\"" && $0 != "\n" }) }
+    }
+}
