@@ -25,6 +25,8 @@ struct Dialer: Sendable {
         configuration.certificateVerification = .noHostnameVerification
         configuration.trustRoots = .certificates([])
         configuration.applicationProtocols = [Self.alpn]
+        // P-521 is not among BoringSSL's own; in TLS 1.2 a curve that is not listed may not be in a certificate either.
+        configuration.curves = [.x25519, .secp256r1, .secp384r1, .secp521r1]
         configuration.verifySignatureAlgorithms = [
             .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512, .ed25519, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
             .rsaPssRsaeSha512, .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,

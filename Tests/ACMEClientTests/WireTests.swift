@@ -84,31 +84,25 @@ struct WireTests {
         #expect(try await server.client("/dir").directory().newNonce == "https://ca.test/nonce")
         await #expect(throws: ACMEClientError.tooLarge(limit: 1 << 20, url: server.url + "/huge")) { try await server.client("/huge").directory() }
         for path in ["/drip", "/silent"] {
-            do {
-                _ = try await server.client(path, timeout: .milliseconds(300)).directory()
-                Issue.record("\(path) answered")
-            } catch { #expect({ if case .transport = error { true } else { false } }(), "\(path): \(error)") }
+            let error = await failure(try server.client(path, timeout: .milliseconds(300)))
+            #expect({ if case .transport = error { true } else { false } }(), "\(path): \(error)")
         }
-        do {
-            _ = try await server.client("/close").directory()
-            Issue.record("answered")
-        } catch { #expect({ if case .transport = error { true } else { false } }(), "\(error)") }
-        do {
-            _ = try await server.client("/html").directory()
-            Issue.record("read")
-        } catch {
-            guard case .notACME(_, let status, _) = error else { return #expect(Bool(false), "\(error)") }
-            #expect(status == 200)
-        }
-        do {
-            _ = try await server.client("/dir", trusted: false).directory()
-            Issue.record("trusted")
-        } catch { #expect({ if case .untrusted = error { true } else { false } }(), "\(error)") }
+        let closed = await failure(try server.client("/close"))
+        #expect({ if case .transport = closed { true } else { false } }(), "\(closed)")
+        let page = await failure(try server.client("/html"))
+        #expect({ if case .notACME(_, status: 200, _) = page { true } else { false } }(), "\(page)")
+        let stranger = await failure(try server.client("/dir", trusted: false))
+        #expect({ if case .untrusted = stranger { true } else { false } }(), "\(stranger)")
         try await server.channel.close()
-        do {
-            _ = try await server.client("/dir").directory()
-            Issue.record("answered")
-        } catch { #expect({ if case .transport = error { true } else { false } }(), "\(error)") }
+        let gone = await failure(try server.client("/dir"))
+        #expect({ if case .transport = gone { true } else { false } }(), "\(gone)")
+    }
+
+    private func failure(_ client: ACMEClient) async -> ACMEClientError {
+        do throws(ACMEClientError) {
+            _ = try await client.directory()
+            return .input("no failure at all")
+        } catch { return error }
     }
 
     @Test func `a cancelled request ends at once`() async throws {

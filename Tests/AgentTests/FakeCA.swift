@@ -182,7 +182,7 @@ final class FakeCA: Sendable {
     }
 
     private func certificate(_ id: Int) async -> WireAnswer {
-        guard let (names, csr?, _) = state.withLock({ $0.orders[id] }), let request = try? CertificateRequest(der: csr),
+        guard case let (names, csr?, _)? = state.withLock({ $0.orders[id] }), let request = try? CertificateRequest(der: csr),
             let issuer = try? IssuerDescription(root), let key = faults.otherKey ? try? CertificateKey(.p256).publicKey : request.publicKey
         else { return problem(404, "malformed", "no certificate") }
         let at = time.now + faults.shift

@@ -24,8 +24,13 @@ struct IssueTests {
         return request
     }
 
+<<<<<<< HEAD
     private func agent(_ ca: FakeCA) -> CertificateAgent {
         ca.agent(folder.path("store")) { [events] in events.add($0) }
+=======
+    private func agent(_ ca: FakeCA) -> CertificateAgent {
+        ca.agent(folder.path("store"), tell: { [events] in events.add($0) })
+>>>>>>> 97bc2dd141515f13555e1ba5d9e9c31a7a7a9dec
     }
 
     private func mode(_ path: String) throws -> Int {
@@ -239,7 +244,7 @@ struct IssueTests {
         first.agreesToTerms = { _ in true }
         first.method = nil
         first.choose = { _ in
-            do {
+            do throws(AgentError) {
                 _ = try await inner.agent(store).renew(RenewRequest())
                 Issue.record("two held the lock")
             } catch { #expect(error.message.contains("Another chancery works on")) }
@@ -252,7 +257,7 @@ struct IssueTests {
         var faults = FakeCA.Faults()
         faults.authorizationsStayPending = true
         let ca = try await FakeCA(time, faults)
-        let agent = ca.agent(folder.path("store"), sleep: { _ in try await Task.sleep(for: .seconds(3600)) }) { [events] in events.add($0) }
+        let agent = ca.agent(folder.path("store"), sleep: { _ in try await Task.sleep(for: .seconds(3600)) }, tell: { [events] in events.add($0) })
         let request = request(ca)
         let task = Task { try await agent.issue(request) }
         try await eventually("the answer in place") { events.all.contains { if case .answerPlaced = $0 { true } else { false } } }

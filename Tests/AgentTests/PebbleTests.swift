@@ -142,9 +142,10 @@ struct PebbleTests {
     @Test func `a validation that fails says what the CA saw, and leaves nothing`() async throws {
         let pebble = try await Pebble([:])
         let agent = pebble.agent()
+        // Nobody listens where the CA looks.
+        let elsewhere = try await freePort()
         do {
-            // Nobody listens where the CA looks.
-            _ = try await agent.issue(pebble.request(["down.example"], .standalone(port: freePort())))
+            _ = try await agent.issue(pebble.request(["down.example"], .standalone(port: elsewhere)))
             Issue.record("issued")
         } catch {
             #expect(error.code == .needsPerson, "\(error)")

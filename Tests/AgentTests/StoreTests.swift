@@ -16,7 +16,7 @@ struct RenewalTimeTests {
 
     @Test(arguments: [
         (90 * 86_400.0, 60 * 86_400.0), (47 * 86_400, 2_707_200), (6 * 86_400, 4 * 86_400), (160 * 3600, 384_000), (3600, 2400), (3, 2),
-    ])
+    ] as [(Double, Double)])
     func `renewal is due when a third of the lifetime is left, in days or in seconds`(lifetime: Double, due: Double) {
         let end = Self.start + lifetime - 1
         #expect(RenewalTime.due(notBefore: Self.start, notAfter: end) == Self.start + due)

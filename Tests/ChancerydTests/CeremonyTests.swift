@@ -6,13 +6,32 @@ import Testing
 
 @testable import chanceryd
 
-struct CeremonyTests {
+final class CeremonyTests {
     static let time = Date(timeIntervalSince1970: 1_800_000_000)
+    /// Made once, since deriving keys from passphrases is meant to be slow; for names below corp.example.
+    private static let template = Task {
+        let place = try TemporaryFolder()
+        var plan = CeremonyPlan()
+        plan.permitted = ["corp.example"]
+        _ = try await ceremony(in: place).run(plan)
+        return place
+    }
 
-    private func ceremony(_ folder: TemporaryFolder) -> Ceremony {
+    private let place: TemporaryFolder
+    private let other: TemporaryFolder
+
+    init() throws { (place, other) = (try TemporaryFolder(), try TemporaryFolder()) }
+
+    private static func ceremony(in place: TemporaryFolder) -> Ceremony {
         Ceremony(
-            folder: DataFolder(path: folder.path("ca")), now: { Self.time },
+            folder: DataFolder(path: place.path("ca")), now: { time },
             random: { count in (0..<count).map { _ in UInt8.random(in: 0...255) } })
+    }
+
+    /// A ceremony on a copy of the template, which is complete.
+    private func finished(in place: TemporaryFolder) async throws -> Ceremony {
+        try await FileManager.default.copyItem(atPath: Self.template.value.path("ca"), toPath: place.path("ca"))
+        return Self.ceremony(in: place)
     }
 
     private func mode(_ path: String) throws -> Int {
@@ -20,8 +39,7 @@ struct CeremonyTests {
     }
 
     @Test func `a set-up leaves these files with these modes, and openssl reads them`() async throws {
-        let place = try TemporaryFolder()
-        let ceremony = ceremony(place)
+        let ceremony = Self.ceremony(in: place)
         let outcome = try await ceremony.run(CeremonyPlan())
         let folder = ceremony.folder
         let modes = [
@@ -55,12 +73,11 @@ struct CeremonyTests {
     }
 
     @Test func `lifetimes, names and constraints are those of the plan`() async throws {
-        let place = try TemporaryFolder()
         var plan = CeremonyPlan()
         (plan.name, plan.organisation, plan.keyType) = ("Example", "Example Ltd", "p384")
         (plan.rootLifetime, plan.intermediateLifetime) = (100 * 86_400, 50 * 86_400)
         plan.permitted = ["corp.example"]
-        let ceremony = ceremony(place)
+        let ceremony = Self.ceremony(in: place)
         _ = try await ceremony.run(plan)
         let root = try readCertificate(ceremony.folder.root)
         let intermediate = try readCertificate(ceremony.folder.intermediate)
@@ -75,14 +92,13 @@ struct CeremonyTests {
     }
 
     @Test func `two authorities of one name have different names in a trust store`() async throws {
-        let (one, two) = (ceremony(try TemporaryFolder()), ceremony(try TemporaryFolder()))
-        _ = try await (one.run(CeremonyPlan()), two.run(CeremonyPlan()))
+        let (one, two) = (try await finished(in: place), Self.ceremony(in: other))
+        _ = try await two.run(CeremonyPlan())
         #expect(try readCertificate(one.folder.root).subject != readCertificate(two.folder.root).subject)
     }
 
     @Test func `a given passphrase is written nowhere`() async throws {
-        let place = try TemporaryFolder()
-        var ceremony = ceremony(place)
+        var ceremony = Self.ceremony(in: place)
         ceremony.rootPassphrase = Passphrase("of the root")
         ceremony.intermediatePassphrase = Passphrase("of the intermediate")
         _ = try await ceremony.run(CeremonyPlan())
@@ -94,12 +110,10 @@ struct CeremonyTests {
     /// The files in the order in which they are made. Whatever the crash left, with or without the temporary file of the next step.
     @Test(arguments: 0...8)
     func `a set-up that stopped after any step is completed with the plan of its beginning`(steps: Int) async throws {
-        let place = try TemporaryFolder()
-        let ceremony = ceremony(place)
+        let ceremony = try await finished(in: place)
         let folder = ceremony.folder
         var plan = CeremonyPlan()
         plan.permitted = ["corp.example"]
-        _ = try await ceremony.run(plan)
         try writeFile(plan.json, to: folder.plan, mode: 0o600)
         let order = [
             folder.settings, folder.rootPassphrase, folder.rootKey, folder.root, folder.intermediatePassphrase,
@@ -122,9 +136,7 @@ struct CeremonyTests {
 
     @Test(arguments: ["root.pem", "intermediate.pem", "intermediate.key"])
     func `a file that is missing from an authority in use is asked for and never made anew`(file: String) async throws {
-        let place = try TemporaryFolder()
-        let ceremony = ceremony(place)
-        _ = try await ceremony.run(CeremonyPlan())
+        let ceremony = try await finished(in: place)
         unlink(place.path("ca/\(file)"))
         let failure = await #expect(throws: Failure.self) { try await ceremony.run(CeremonyPlan()) }
         #expect(failure?.status == .keyFile)
@@ -133,27 +145,24 @@ struct CeremonyTests {
     }
 
     @Test func `a complete authority is left as it is`() async throws {
-        let ceremony = ceremony(try TemporaryFolder())
-        _ = try await ceremony.run(CeremonyPlan())
+        let ceremony = try await finished(in: place)
         let before = try String(contentsOfFile: ceremony.folder.root, encoding: .utf8)
         #expect(try await ceremony.run(CeremonyPlan()).made.isEmpty)
         #expect(try String(contentsOfFile: ceremony.folder.root, encoding: .utf8) == before)
     }
 
     @Test func `files that do not belong together make no issuer`() async throws {
-        let (one, two) = (ceremony(try TemporaryFolder()), ceremony(try TemporaryFolder()))
-        _ = try await (one.run(CeremonyPlan()), two.run(CeremonyPlan()))
+        let (one, two) = (try await finished(in: place), Self.ceremony(in: other))
+        _ = try await two.run(CeremonyPlan())
         try writeFile(Array(String(contentsOfFile: two.folder.root, encoding: .utf8).utf8), to: one.folder.root, mode: 0o644)
         let failure = #expect(throws: Failure.self) { try openIssuer(one.folder, Settings(), environment: [:]) }
         #expect(failure?.status == .keyFile)
     }
 
-    /// What is done to the passphrase's place; the exit code.
     @Test func `passphrases that are missing, wrong or open to others are told apart`() async throws {
-        let ceremony = ceremony(try TemporaryFolder())
-        _ = try await ceremony.run(CeremonyPlan())
+        let ceremony = try await finished(in: place)
         let folder = ceremony.folder
-        func status(_ settings: Settings = Settings(), _ environment: [String: String] = [:]) -> ExitStatus? {
+        func status(_ settings: Settings = Settings(), _ environment: [String: String] = [:]) -> ProcessStatus? {
             do {
                 _ = try openIssuer(folder, settings, environment: environment)
                 return nil

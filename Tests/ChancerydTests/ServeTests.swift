@@ -21,14 +21,14 @@ import Testing
     /// A start that must fail; its exit status and its one sentence.
     private func refused(_ place: TemporaryFolder, _ arguments: [String] = usual, environment: [String: String] = [:])
         async throws
-        -> (status: ExitStatus?, sentence: String)
+        -> (status: ProcessStatus?, sentence: String)
     {
         let outcome = try await Program.run(
             Program.built("chanceryd"), ["serve", "--data", place.path("ca")] + arguments, environment: environment, limit: 60)
         #expect(
             outcome.errors.split(separator: "\n").filter { !$0.contains(" notice ") && !$0.contains(" info ") }.count == 1,
             "\(outcome)")
-        return (ExitStatus(rawValue: outcome.status), outcome.errors)
+        return (ProcessStatus(rawValue: outcome.status), outcome.errors)
     }
 
     private func directory(_ server: RunningProgram) throws -> String {
@@ -78,11 +78,11 @@ import Testing
         #expect(try await command("certificate", "show", serial).output.contains("BEGIN CERTIFICATE"))
         let colons = serial.enumerated().map { $0 > 0 && $0.isMultiple(of: 2) ? ":\($1)" : "\($1)" }.joined()
         #expect(try await command("certificate", "revoke", colons, "--reason", "superseded").status == 0)
-        #expect(try await command("certificate", "revoke", serial.lowercased()).status == ExitStatus.unchanged.rawValue)
+        #expect(try await command("certificate", "revoke", serial.lowercased()).status == ProcessStatus.unchanged.rawValue)
         #expect(try await command("crl", "publish", "--json").status == 0)
         #expect(try await command("account", "list", "--json").output == "[]\n")
         #expect(try await command("order", "list").status == 0)
-        #expect(try await command("certificate", "show", "ff").status == ExitStatus.notFound.rawValue)
+        #expect(try await command("certificate", "show", "ff").status == ProcessStatus.notFound.rawValue)
         #expect(try await server.stop() == 0)
     }
 
@@ -118,7 +118,7 @@ import Testing
         #expect(try await refused(place).status == .noData)
         let missing = try TemporaryFolder()
         let outcome = try await Program.run(Program.built("chanceryd"), ["serve", "--data", missing.path("a/b/c")] + Self.usual)
-        #expect(outcome.status == ExitStatus.noData.rawValue, "\(outcome)")
+        #expect(outcome.status == ProcessStatus.noData.rawValue, "\(outcome)")
         let faulty = try TemporaryFolder()
         #expect(try await refused(faulty, ["--listen", "127.0.0.1:99999"]).status == .configuration)
         #expect(!exists(faulty.path("ca")), "nothing is made with wrong settings")
@@ -127,7 +127,8 @@ import Testing
             try await refused(faulty, ["--tls-certificate", faulty.path("none"), "--tls-key", faulty.path("none")] + Self.usual)
                 .status == .tlsFiles)
         #expect(
-            try await Program.run(Program.built("chanceryd"), ["serve", "--colour", "blue"]).status == ExitStatus.usage.rawValue)
+            try await Program.run(Program.built("chanceryd"), ["serve", "--colour", "blue"]).status
+                == ProcessStatus.usage.rawValue)
     }
 
     @Test func `a damaged database is told and left as it is`() async throws {

@@ -205,7 +205,7 @@ struct ReferenceTests {
     @Test func `docs/exit-codes.md has every code of chanceryd`() throws {
         let page = try String(contentsOf: Self.docs.appending(path: "exit-codes.md"), encoding: .utf8)
         #expect(page.contains(exitCodeTable()))
-        #expect(Set(ExitStatus.allCases.map(\.meaning)).count == ExitStatus.allCases.count)
+        #expect(Set(ProcessStatus.allCases.map(\.meaning)).count == ProcessStatus.allCases.count)
     }
 
     @Test func `the commented file is valid as written and with every line uncommented`() {

@@ -101,7 +101,15 @@ struct LintFixture: CustomTestStringConvertible, Sendable {
         LintFixture("san-present") { $0.remove(.subjectAlternativeName) },
         LintFixture("san-criticality") { $0.set(.subjectAlternativeName, critical: false) },
         LintFixture("san-not-empty") { $0.set(.subjectAlternativeName, DER.sequence()) },
-        LintFixture("san-dns-only") { $0.set(.subjectAlternativeName, DER.sequence(DER.primitive(7, [192, 0, 2, 1]))) },
+        LintFixture("san-names-and-addresses") {
+            $0.set(.subjectAlternativeName, DER.sequence(DER.primitive(7, [192, 0, 2, 1, 5])))
+        },
+        LintFixture("san-names-and-addresses") {
+            $0.set(.subjectAlternativeName, DER.sequence(DER.primitive(6, Array("https://a.example.com".utf8))))
+        },
+        LintFixture("san-names-and-addresses") {
+            $0.set(.subjectAlternativeName, DER.sequence(DER.primitive(1, Array("a@example.com".utf8))))
+        },
         LintFixture("san-unique") { $0.names(["a.example.com", "a.example.com"]) },
         LintFixture("san-lower-case") { $0.names(["A.example.com"]) },
         LintFixture("san-length") { $0.names([String(repeating: "a", count: 64) + ".example.com"]) },
@@ -227,6 +235,18 @@ struct LintFixture: CustomTestStringConvertible, Sendable {
     func `a certificate as it should be passes every rule`(kind: CertificateKind) async throws {
         let hierarchy = try await hierarchy()
         #expect(findings(try draft(kind, hierarchy), kind, hierarchy) == [])
+    }
+
+    @Test func `a certificate of the authority's own server may bear addresses, and says which`() async throws {
+        let hierarchy = try await hierarchy()
+        var good = try draft(.leaf, hierarchy)
+        let addresses: [[UInt8]] = [[127, 0, 0, 1], [UInt8](repeating: 0, count: 15) + [1]]
+        good.set(
+            .subjectAlternativeName,
+            Extension.subjectAlternativeName(["a.example.com"], addresses: addresses, critical: true).value)
+        #expect(findings(good, .leaf, hierarchy) == [])
+        let fields = try TBSCertificate(der: good.bytes)
+        #expect(try fields.addresses() == addresses && fields.dnsNames() == ["a.example.com"])
     }
 
     @Test(arguments: broken)

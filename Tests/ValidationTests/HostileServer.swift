@@ -16,7 +16,7 @@ final class HostileServer: Sendable {
     private final class Record: Sendable {
         let requests = Mutex<[String]>([])
         let connections = Mutex(0)
-        let bytes = Mutex(0)
+        let received = Mutex<[UInt8]>([])
     }
 
     init(at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, greets: Bool = false, _ act: @escaping Act)
@@ -62,8 +62,8 @@ final class HostileServer: Sendable {
 
     var requests: [String] { record.requests.withLock { $0 } }
     var connections: Int { record.connections.withLock { $0 } }
-    /// Payload bytes received, after decryption.
-    var bytes: Int { record.bytes.withLock { $0 } }
+    /// What came in, after decryption.
+    var received: [UInt8] { record.received.withLock { $0 } }
 
     /// Sends `text` and closes.
     static func say(_ text: String) -> Act { { _, channel in send(text, channel, close: true) } }
@@ -99,7 +99,7 @@ final class HostileServer: Sendable {
         }
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let buffer = unwrapInboundIn(data)
-            record.bytes.withLock { $0 += buffer.readableBytes }
+            record.received.withLock { $0 += Array(buffer.readableBytesView) }
             text += String(decoding: buffer.readableBytesView, as: UTF8.self)
             guard !greets, text.hasSuffix("\r\n\r\n") else { return }
             record.requests.withLock { $0.append(text) }

@@ -159,7 +159,7 @@ struct ConformanceTests {
     func `S-6.1-3 any origin may read every answer, errors too`(_ method: String) async throws {
         let here = try await HostileWorld.shared.value
         for path in ["/acme/default/directory", "/acme/default/new-nonce", "/acme/default/new-order", "/nowhere"] {
-            let answer = try await here.world.ask(Wire(method, path, headers: ["Host: a", "Origin: https://elsewhere.test"]))
+            let answer = try await here.world.ask(Wire(method: method, path, headers: ["Host: a", "Origin: https://elsewhere.test"]))
             #expect(answer["Access-Control-Allow-Origin"] == "*", "\(path)")
             #expect(answer["Access-Control-Expose-Headers"] == "Replay-Nonce, Location, Link, Retry-After", "\(path)")
         }

@@ -38,7 +38,8 @@ struct ConnectionTests {
         let world = try await World(limits: Self.limits { $0.idle = .milliseconds(100) })
         let silent = try await world.client()
         let slow = try await world.client()
-        try await slow.send("GET / HTTP/1.1\r\nHost: a\r\nX-Slow:")
+        // It may be over before this is out.
+        try? await slow.send("GET / HTTP/1.1\r\nHost: a\r\nX-Slow:")
         #expect(await silent.isClosed())
         #expect(await slow.isClosed())
         try await world.stop()
@@ -65,7 +66,7 @@ struct ConnectionTests {
                 return []
             })
         let client = try await world.client()
-        try await client.send(Wire("GET", "/readyz").bytes)
+        try await client.send(Wire(method: "GET", "/readyz").bytes)
         let answer = try await client.answer()
         #expect(answer.status == 503)
         #expect(answer.problem == "serverInternal")
@@ -78,14 +79,14 @@ struct ConnectionTests {
     @Test func `further connections wait when there are too many`() async throws {
         let world = try await World(maximumConnections: 1)
         let first = try await world.client()
-        try await first.send(Wire("GET", "/healthz").bytes)
+        try await first.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await first.answer().status == 200)
         let second = try await WireClient(port: world.port)
         async let answer = { () async throws -> Int in
-            try await second.send(Wire("GET", "/healthz").bytes)
+            try await second.send(Wire(method: "GET", "/healthz").bytes)
             return try await second.answer().status
         }()
-        try await first.send(Wire("GET", "/healthz").bytes)
+        try await first.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await first.answer().status == 200)
         await first.close()
         #expect(try await answer == 200)
@@ -96,7 +97,7 @@ struct ConnectionTests {
     @Test func `requests on one connection are answered in order, pipelined ones too`() async throws {
         let world = try await World()
         let client = try await world.client()
-        try await client.send(Wire("GET", "/healthz").bytes + Wire("HEAD", "/acme/default/new-nonce").bytes + Wire("GET", "/nowhere").bytes)
+        try await client.send(Wire(method: "GET", "/healthz").bytes + Wire(method: "HEAD", "/acme/default/new-nonce").bytes + Wire(method: "GET", "/nowhere").bytes)
         #expect(try await client.answer().text == "ok\n")
         #expect(try await client.answer(toHead: true).status == 200)
         #expect(try await client.answer().status == 404)
@@ -124,10 +125,10 @@ struct ConnectionTests {
             return []
         })
         let idle = try await world.client()
-        try await idle.send(Wire("GET", "/healthz").bytes)
+        try await idle.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await idle.answer().status == 200)
         let busy = try await world.client()
-        try await busy.send(Wire("GET", "/readyz").bytes)
+        try await busy.send(Wire(method: "GET", "/readyz").bytes)
         for await _ in reached {}
         await world.beginShutdown()
         #expect(await idle.isClosed())
@@ -142,16 +143,16 @@ struct ConnectionTests {
     @Test func `a new TLS context serves new connections while the server runs`() async throws {
         let world = try await World()
         let before = try await world.client()
-        try await before.send(Wire("GET", "/healthz").bytes)
+        try await before.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await before.answer().status == 200)
         let (_, chain, key) = try await World.issuer(at: Date())
         world.box.current = try TLSContextBox.context(chain: chain, key: key)
         let after = try await world.client()
-        try await after.send(Wire("GET", "/healthz").bytes)
+        try await after.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await after.answer().status == 200)
         #expect(try await after.peerCertificate() == chain.first)
         #expect(try await before.peerCertificate() != chain.first)
-        try await before.send(Wire("GET", "/healthz").bytes)
+        try await before.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await before.answer().status == 200)
         try await world.stop()
     }
@@ -160,7 +161,7 @@ struct ConnectionTests {
         let here = try await HostileWorld.shared.value
         await #expect(throws: (any Error).self) {
             let client = try await WireClient(port: here.world.port, maximum: .tlsv11)
-            try await client.send(Wire("GET", "/healthz").bytes)
+            try await client.send(Wire(method: "GET", "/healthz").bytes)
             _ = try await client.answer()
         }
     }

@@ -61,7 +61,7 @@ struct Wire {
     var chunked = false
 
     init(_ path: String, _ body: String) { (self.path, self.body) = (path, Array(body.utf8)) }
-    init(_ method: String, _ path: String, headers: [String] = ["Host: ca.test"]) {
+    init(method: String, _ path: String, headers: [String] = ["Host: ca.test"]) {
         (self.method, self.path, self.headers) = (method, path, headers)
     }
 

@@ -126,13 +126,13 @@ final class World: Sendable {
         return try await client.answer(toHead: toHead)
     }
     func get(_ path: String, _ headers: [String] = [], method: String = "GET") async throws -> WireClient.Answer {
-        try await ask(Wire(method, path, headers: ["Host: ca.test"] + headers))
+        try await ask(Wire(method: method, path, headers: ["Host: ca.test"] + headers))
     }
     /// Over plain HTTP.
     func getPlain(_ path: String, method: String = "GET") async throws -> WireClient.Answer {
         let client = try await WireClient(port: httpPort, tls: false)
         defer { Task { await client.close() } }
-        try await client.send(Wire(method, path).bytes)
+        try await client.send(Wire(method: method, path).bytes)
         return try await client.answer(toHead: method == "HEAD")
     }
 

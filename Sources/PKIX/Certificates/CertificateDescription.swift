@@ -40,7 +40,8 @@ package struct CertificateDescription: Sendable {
     ///   - names: lower-case A-labels, validated by the caller; the linter checks them again.
     ///   - addresses: of the authority's own server only; 4 or 16 octets each.
     package static func leaf(
-        names: [String], addresses: [[UInt8]] = [], key: PublicKeyInfo, issuer: IssuerDescription, serial: [UInt8], notBefore: Date, notAfter: Date,
+        names: [String], addresses: [[UInt8]] = [], key: PublicKeyInfo, issuer: IssuerDescription, serial: [UInt8],
+        notBefore: Date, notAfter: Date,
         crlURL: String?, issuerURL: String?
     ) -> CertificateDescription {
         let extensions: [Extension?] = [

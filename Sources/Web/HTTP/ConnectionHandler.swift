@@ -18,6 +18,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case reading(Received, HTTPRequestHead)
         /// Someone behind is working on the answer.
         case answering(Received, HTTPRequestHead)
+        /// The last answer is on its way out.
         case writing
         /// The last answer is written; what still arrives is dropped.
         case lingering
@@ -135,9 +136,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .some(.inputClosed) = event as? ChannelEvent {
             inputClosed = true
-            if case .idle = phase { return context.close(promise: nil) }
-            if case .reading = phase { return context.close(promise: nil) }
-            if case .lingering = phase { return context.close(promise: nil) }
+            switch phase {
+            case .idle, .reading, .lingering: return context.close(promise: nil)
+            case .answering, .writing: break
+            }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -173,23 +175,25 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else if request.version == .http1_0 {
             head.headers.add(name: "Connection", value: "keep-alive")
         }
-        enter(.writing, within: limits.writing, context)
+        // Before the end goes out: with it the pipelined next request comes in.
+        if closes { enter(.writing, within: limits.writing, context) } else { enter(.idle, within: limits.idle, context) }
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if let body = answer.body, body.readableBytes > 0, request.method != .HEAD, answer.status.mayHaveResponseBody {
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         }
+        guard closes else { return context.write(wrapOutboundOut(.end(nil)), promise: promise) }
         let written = promise ?? context.eventLoop.makePromise()
         let here = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         written.futureResult.whenSuccess {
             let (handler, context) = here.value
-            handler.wasWritten(thenClose: closes || handler.inputClosed, context)
+            handler.hangUp(context)
         }
         context.write(wrapOutboundOut(.end(nil)), promise: written)
     }
 
-    private func wasWritten(thenClose closes: Bool, _ context: ChannelHandlerContext) {
+    /// After the last answer: says so, and waits a little for the peer to have read it.
+    private func hangUp(_ context: ChannelHandlerContext) {
         guard case .writing = phase else { return }
-        guard closes else { return enter(.idle, within: limits.idle, context) }
         enter(.lingering, within: limits.lingering, context)
         if inputClosed { context.close(promise: nil) } else { context.close(mode: .output, promise: nil) }
     }

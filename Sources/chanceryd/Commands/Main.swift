@@ -20,7 +20,7 @@ enum Main {
             Chanceryd.exit(withError: error)
         }
         LogSink.standardError.flush()
-        exit(ExitStatus.success.rawValue)
+        exit(ProcessStatus.success.rawValue)
     }
 }
 

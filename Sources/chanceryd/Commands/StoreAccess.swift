@@ -4,7 +4,7 @@ import Store
 extension Failure {
     /// The store's refusals with their exit codes.
     init(_ error: StoreError) {
-        let status: ExitStatus =
+        let status: ProcessStatus =
             switch error {
             case .busy: .busy
             case .conflict, .closed: .failure

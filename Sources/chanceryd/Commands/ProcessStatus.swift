@@ -1,5 +1,5 @@
 /// What the process ends with. docs/exit-codes.md is compared with this by a test.
-enum ExitStatus: Int32, CaseIterable, Sendable {
+enum ProcessStatus: Int32, CaseIterable, Sendable {
     case success = 0
     case failure = 1
     case unchanged = 2
@@ -61,16 +61,16 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
 /// Rows of docs/exit-codes.md, in order.
 func exitCodeTable() -> String {
     var text = "| Code | Name | Meaning |\n|---|---|---|\n"
-    for status in ExitStatus.allCases { text += "| \(status.rawValue) | \(status) | \(status.meaning) |\n" }
+    for status in ProcessStatus.allCases { text += "| \(status.rawValue) | \(status) | \(status.meaning) |\n" }
     return text
 }
 
 /// The end of a command: one clear sentence that names what to change, and the code.
 struct Failure: Error, Equatable, CustomStringConvertible {
-    let status: ExitStatus
+    let status: ProcessStatus
     let sentence: String
 
-    init(_ status: ExitStatus, _ sentence: String) {
+    init(_ status: ProcessStatus, _ sentence: String) {
         self.status = status
         self.sentence = sentence
     }
