@@ -7,6 +7,19 @@ import Testing
 
 @testable import Authority
 
+/// How many are inside, and were at most.
+private final class Tally: Sendable {
+    private let counts = Mutex((now: 0, most: 0))
+    var most: Int { counts.withLock { $0.most } }
+    func enter() {
+        counts.withLock { counts in
+            counts.now += 1
+            counts.most = max(counts.most, counts.now)
+        }
+    }
+    func leave() { counts.withLock { $0.now -= 1 } }
+}
+
 struct WorkerTests {
     @Test func `a starting validation worker takes what the last process left, whatever its lease`() async throws {
         let house = try await House()
@@ -88,22 +101,19 @@ struct WorkerTests {
 
     @Test func `a gate lets its width through and everybody in the end`() async {
         let gate = Gate(width: 3)
-        let counts = Mutex((now: 0, most: 0))
+        let tally = Tally()
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<2_500 {
                 group.addTask {
                     await gate.pass {
-                        counts.withLock { counts in
-                            counts.now += 1
-                            counts.most = max(counts.most, counts.now)
-                        }
+                        tally.enter()
                         await Task.yield()
-                        counts.withLock { $0.now -= 1 }
+                        tally.leave()
                     }
                 }
             }
         }
-        #expect(counts.withLock { $0.most } == 3)
+        #expect(tally.most == 3)
     }
 
     @Test func `a bell ends a rest, also when it was rung before, and once`() async {
