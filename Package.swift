@@ -20,6 +20,7 @@ let nio: [Target.Dependency] = [
     .product(name: "NIOCore", package: "swift-nio"),
     .product(name: "NIOPosix", package: "swift-nio"),
     .product(name: "NIOHTTP1", package: "swift-nio"),
+    .product(name: "NIOTLS", package: "swift-nio"),
     .product(name: "NIOSSL", package: "swift-nio-ssl"),
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -73,16 +74,15 @@ let package = Package(
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            nio + [
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdTLS", package: "hummingbird"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                logging, lifecycle, "ACME", "PKIX", "Authority",
+            crypto + nio + [
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                logging, lifecycle, "ACME", "PKIX", "Store", "Authority",
             ]),
         command(
             "chanceryd",
             crypto + nio + [
                 .product(name: "Yams", package: "Yams"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle,
                 "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
@@ -106,15 +106,12 @@ let package = Package(
         suite(
             "WebTests",
             crypto + nio + [
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "HTTPTypes", package: "swift-http-types"),
-                .product(name: "Hummingbird", package: "hummingbird"),
                 logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [logging, "chanceryd", "Authority", "PKIX", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
-        suite("EndToEndTests", ["TestSupport"]),
+        suite("EndToEndTests", ["ACME", "ACMEClient", "PKIX", "TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

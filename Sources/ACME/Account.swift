@@ -17,13 +17,16 @@ public enum AccountStatus: String, Sendable, Codable, CaseIterable {
 
 /// An account as a server shows it (RFC 8555 section 7.1.2).
 public struct Account: Sendable, Equatable, Codable {
+    /// Others than `valid` are final.
     public var status: AccountStatus
     /// URLs, mostly `mailto:`.
     public var contact: [String]?
+    /// True once agreed.
     public var termsOfServiceAgreed: Bool?
     /// URL of the account's orders.
     public var orders: String?
 
+    /// Unchecked.
     public init(status: AccountStatus, contact: [String]? = nil, termsOfServiceAgreed: Bool? = nil, orders: String? = nil) {
         (self.status, self.contact, self.termsOfServiceAgreed, self.orders) = (status, contact, termsOfServiceAgreed, orders)
     }
@@ -31,13 +34,16 @@ public struct Account: Sendable, Equatable, Codable {
 
 /// Payload of newAccount (RFC 8555 section 7.3).
 public struct NewAccount: Sendable, Equatable, Codable {
+    /// URLs, mostly `mailto:`.
     public var contact: [String]?
+    /// Must be true where the directory names terms.
     public var termsOfServiceAgreed: Bool?
     /// Finds, but never creates.
     public var onlyReturnExisting: Bool?
     /// The inner message, signed with the key that the server's operator handed out.
     public var externalAccountBinding: FlattenedJWS?
 
+    /// Unchecked.
     public init(
         contact: [String]? = nil, termsOfServiceAgreed: Bool? = nil, onlyReturnExisting: Bool? = nil,
         externalAccountBinding: FlattenedJWS? = nil
@@ -54,6 +60,7 @@ public struct AccountUpdate: Sendable, Equatable, Codable {
     /// Replaces all contacts; empty removes them.
     public var contact: [String]?
 
+    /// Unchecked.
     public init(status: String? = nil, contact: [String]? = nil) { (self.status, self.contact) = (status, contact) }
 }
 
@@ -64,6 +71,7 @@ public struct KeyChange: Sendable, Equatable, Codable {
     /// The key that it has so far.
     public var oldKey: JWK
 
+    /// Unchecked.
     public init(account: String, oldKey: JWK) { (self.account, self.oldKey) = (account, oldKey) }
 }
 
@@ -72,5 +80,6 @@ public struct OrderList: Sendable, Equatable, Codable {
     /// URLs.
     public var orders: [String]
 
+    /// Unchecked.
     public init(orders: [String]) { self.orders = orders }
 }

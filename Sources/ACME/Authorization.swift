@@ -35,12 +35,16 @@ public enum AuthorizationStatus: String, Sendable, Codable, CaseIterable {
 public struct Authorization: Sendable, Equatable, Codable {
     /// Without `*.`.
     public var identifier: Identifier
+    /// As of now: what has run out is `expired`.
     public var status: AuthorizationStatus
+    /// Always there when valid (RFC 8555 section 7.1.4).
     public var expires: Date?
+    /// While pending those offered, later the one that decided.
     public var challenges: [Challenge]
     /// True for an authorization that a wildcard name wants; else absent, or false from some servers (erratum 6364).
     public var wildcard: Bool?
 
+    /// Unchecked.
     public init(
         identifier: Identifier, status: AuthorizationStatus, expires: Date? = nil, challenges: [Challenge], wildcard: Bool? = nil
     ) {

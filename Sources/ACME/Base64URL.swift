@@ -3,24 +3,31 @@ public enum Base64URL {
     /// - Returns: `ceil(n * 4 / 3)` characters for n octets; the empty string for none.
     public static func encode(_ bytes: some Sequence<UInt8>) -> String {
         let bytes = Array(bytes)
-        let length = bytes.count / 3 * 4 + [0, 2, 3][bytes.count % 3]
-        return String(unsafeUninitializedCapacity: length) { out in
+        return String(unsafeUninitializedCapacity: bytes.count / 3 * 4 + [0, 2, 3][bytes.count % 3]) { out in
             alphabet.withUnsafeBufferPointer { letters in
-                var bits: UInt32 = 0
-                var held = 0
                 var at = 0
-                for byte in bytes {
-                    bits = bits << 8 | UInt32(byte)
-                    held += 8
-                    while held >= 6 {
-                        held -= 6
-                        out[at] = letters[Int(bits >> UInt32(held) & 63)]
-                        at += 1
-                    }
-                }
-                if held > 0 {
-                    out[at] = letters[Int(bits << UInt32(6 - held) & 63)]
+                func put(_ value: UInt32) {
+                    out[at] = letters[Int(value & 63)]
                     at += 1
+                }
+                let whole = bytes.count - bytes.count % 3
+                for index in stride(from: 0, to: whole, by: 3) {
+                    let bits = UInt32(bytes[index]) << 16 | UInt32(bytes[index + 1]) << 8 | UInt32(bytes[index + 2])
+                    put(bits >> 18)
+                    put(bits >> 12)
+                    put(bits >> 6)
+                    put(bits)
+                }
+                switch bytes.count - whole {
+                case 1:
+                    put(UInt32(bytes[whole]) >> 2)
+                    put(UInt32(bytes[whole]) << 4)
+                case 2:
+                    let bits = UInt32(bytes[whole]) << 8 | UInt32(bytes[whole + 1])
+                    put(bits >> 10)
+                    put(bits >> 4)
+                    put(bits << 2)
+                default: break
                 }
                 return at
             }
@@ -43,27 +50,44 @@ public enum Base64URL {
 
     private static func octets(_ text: UnsafeBufferPointer<UInt8>) -> Result<[UInt8], Malformed> {
         guard text.count % 4 != 1 else { return .failure(Malformed("base64url has an impossible length")) }
-        var sound = true
+        // Values are below 64, so that any letter outside the alphabet shows in the bits above.
+        var seen: UInt32 = 0
         var rest: UInt32 = 0
         let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3 + 2) { out, count in
             values.withUnsafeBufferPointer { values in
-                var bits: UInt32 = 0
-                var held: UInt32 = 0
-                for letter in text {
-                    let value = values[Int(letter)]
-                    sound = sound && value < 64
-                    bits = bits << 6 | UInt32(value & 63)
-                    held += 6
-                    if held >= 8 {
-                        held -= 8
-                        out[count] = UInt8(truncatingIfNeeded: bits >> held)
-                        count += 1
-                    }
+                func value(_ index: Int) -> UInt32 {
+                    let value = UInt32(values[Int(text[index])])
+                    seen |= value
+                    return value & 63
                 }
-                rest = bits & (1 << held - 1)
+                func put(_ bits: UInt32) {
+                    out[count] = UInt8(truncatingIfNeeded: bits)
+                    count += 1
+                }
+                let whole = text.count - text.count % 4
+                for index in stride(from: 0, to: whole, by: 4) {
+                    let bits = value(index) << 18 | value(index + 1) << 12 | value(index + 2) << 6 | value(index + 3)
+                    put(bits >> 16)
+                    put(bits >> 8)
+                    put(bits)
+                }
+                switch text.count - whole {
+                case 2:
+                    let bits = value(whole) << 6 | value(whole + 1)
+                    put(bits >> 4)
+                    rest = bits & 15
+                case 3:
+                    let bits = value(whole) << 12 | value(whole + 1) << 6 | value(whole + 2)
+                    put(bits >> 10)
+                    put(bits >> 2)
+                    rest = bits & 3
+                default: break
+                }
             }
         }
-        guard sound else { return .failure(Malformed("base64url has a character outside its alphabet (padding is one, too)")) }
+        guard seen < 64 else {
+            return .failure(Malformed("base64url has a character outside its alphabet (padding is one, too)"))
+        }
         guard rest == 0 else { return .failure(Malformed("base64url has trailing bits that are not zero")) }
         return .success(bytes)
     }

@@ -41,7 +41,9 @@ public enum ChallengeStatus: String, Sendable, Codable, CaseIterable {
 public struct Challenge: Sendable, Equatable, Codable {
     /// Perhaps none of `ChallengeType`.
     public var type: String
+    /// Where to answer.
     public var url: String
+    /// Final once `valid` or `invalid`.
     public var status: ChallengeStatus
     /// See `isToken`.
     public var token: String?
@@ -50,6 +52,7 @@ public struct Challenge: Sendable, Equatable, Codable {
     /// Of the last failed query, while processing too.
     public var error: Problem?
 
+    /// Unchecked.
     public init(
         type: String, url: String, status: ChallengeStatus, token: String? = nil, validated: Date? = nil, error: Problem? = nil
     ) {

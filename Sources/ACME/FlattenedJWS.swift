@@ -3,10 +3,14 @@ import Foundation
 
 /// A JWS inside a payload (RFC 7515 section 7.2.2), its parts still encoded: the external account binding.
 public struct FlattenedJWS: Sendable, Hashable, Codable {
+    /// base64url of the header.
     public var protected: String
+    /// base64url.
     public var payload: String
+    /// base64url.
     public var signature: String
 
+    /// Unchecked.
     public init(protected: String, payload: String, signature: String) {
         (self.protected, self.payload, self.signature) = (protected, payload, signature)
     }

@@ -55,6 +55,7 @@ struct JSONParser {
         var members: [String: JSON] = [:]
         skipSpace()
         if take(UInt8(ascii: "}")) { return .object(members) }
+        members.reserveCapacity(6)
         while true {
             skipSpace()
             guard next == UInt8(ascii: "\"") else { throw Malformed("JSON has an object whose member has no name") }
@@ -106,8 +107,15 @@ struct JSONParser {
     private mutating func string() throws(Malformed) -> String {
         at += 1
         let start = at
-        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { at += 1 }
-        if take(UInt8(ascii: "\"")) { return try text(bytes[start..<(at - 1)]) }
+        var seen: UInt8 = 0
+        while let byte = next, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 {
+            seen |= byte
+            at += 1
+        }
+        if take(UInt8(ascii: "\"")) {
+            // Nearly all strings are plain ASCII, which needs no validation.
+            return seen < 0x80 ? String(decoding: bytes[start..<(at - 1)], as: UTF8.self) : try text(bytes[start..<(at - 1)])
+        }
         var unescaped = Array(bytes[start..<at])
         while let byte = next {
             at += 1

@@ -41,8 +41,11 @@ public enum OrderStatus: String, Sendable, Codable, CaseIterable {
 
 /// An order as a server shows it (RFC 8555 section 7.1.3).
 public struct Order: Sendable, Equatable, Codable {
+    /// As of now: `ready` as soon as the last authorization is valid.
     public var status: OrderStatus
+    /// Always there when pending or valid (RFC 8555 section 7.1.3).
     public var expires: Date?
+    /// As they were asked for, folded to lower case.
     public var identifiers: [Identifier]
     /// As it was asked for.
     public var notBefore: Date?
@@ -57,6 +60,7 @@ public struct Order: Sendable, Equatable, Codable {
     /// URL, once valid.
     public var certificate: String?
 
+    /// Unchecked.
     public init(
         status: OrderStatus, expires: Date? = nil, identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil,
         error: Problem? = nil, authorizations: [String], finalize: String, certificate: String? = nil
@@ -69,10 +73,14 @@ public struct Order: Sendable, Equatable, Codable {
 
 /// Payload of newOrder (RFC 8555 section 7.4).
 public struct NewOrder: Sendable, Equatable, Codable {
+    /// Names to be certified, wildcards too.
     public var identifiers: [Identifier]
+    /// A wish; a server that cannot meet it refuses.
     public var notBefore: Date?
+    /// A wish, as above.
     public var notAfter: Date?
 
+    /// Unchecked.
     public init(identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil) {
         (self.identifiers, self.notBefore, self.notAfter) = (identifiers, notBefore, notAfter)
     }
@@ -83,6 +91,7 @@ public struct Finalize: Sendable, Equatable, Codable {
     /// base64url of the CSR's DER.
     public var csr: String
 
+    /// Unchecked.
     public init(csr: String) { self.csr = csr }
 }
 
@@ -93,5 +102,6 @@ public struct Revocation: Sendable, Equatable, Codable {
     /// CRLReason (RFC 5280 section 5.3.1).
     public var reason: Int?
 
+    /// Unchecked.
     public init(certificate: String, reason: Int? = nil) { (self.certificate, self.reason) = (certificate, reason) }
 }

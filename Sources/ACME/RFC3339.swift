@@ -5,7 +5,8 @@ public enum RFC3339 {
     /// - Returns: 20 characters, UTC, whole seconds rounded down: `2026-11-25T00:00:00Z`. Instants outside the years 0000 to
     ///   9999 become the nearest that can be written.
     public static func string(_ date: Date) -> String {
-        let seconds = Int(min(max(date.timeIntervalSince1970, earliest), latest).rounded(.down))
+        let instant = date.timeIntervalSince1970
+        let seconds = Int(instant.isNaN ? earliest : min(max(instant, earliest), latest).rounded(.down))
         let day = floor(seconds, by: 86_400)
         let second = seconds - day * 86_400
         let (year, month, dayOfMonth) = civil(day)

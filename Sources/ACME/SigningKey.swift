@@ -113,14 +113,14 @@ public struct SigningKey: Sendable {
     }
 
     private static func secret(_ der: [UInt8]) -> Secret? {
-        if let seed = PrivateKeyPEM.ed25519Seed(der) {
-            return (try? Curve25519.Signing.PrivateKey(rawRepresentation: seed)).map(Secret.ed25519)
+        switch PrivateKeyPEM.algorithm(der) {
+        case .p256: (try? P256.Signing.PrivateKey(derRepresentation: der)).map(Secret.p256)
+        case .p384: (try? P384.Signing.PrivateKey(derRepresentation: der)).map(Secret.p384)
+        case .p521: (try? P521.Signing.PrivateKey(derRepresentation: der)).map(Secret.p521)
+        case .rsa: (try? _RSA.Signing.PrivateKey(derRepresentation: der)).map(Secret.rsa)
+        case .ed25519(let seed): (try? Curve25519.Signing.PrivateKey(rawRepresentation: seed)).map(Secret.ed25519)
+        case nil: nil
         }
-        if let key = try? P256.Signing.PrivateKey(derRepresentation: der) { return .p256(key) }
-        if let key = try? P384.Signing.PrivateKey(derRepresentation: der) { return .p384(key) }
-        if let key = try? P521.Signing.PrivateKey(derRepresentation: der) { return .p521(key) }
-        if let key = try? _RSA.Signing.PrivateKey(derRepresentation: der) { return .rsa(key) }
-        return nil
     }
 }
 

@@ -77,7 +77,8 @@ enum VerificationKey: Sendable {
     }
 
     private static func canonical(_ key: _RSA.Signing.PublicKey) -> String {
-        guard let numbers = try? key.getKeyPrimitives() else { return "" }
+        // Declared as throwing, but cannot: the key holds its numbers. Two keys must never share an empty answer.
+        let numbers = try! key.getKeyPrimitives()
         let (e, n) = (numbers.publicExponent.drop { $0 == 0 }, numbers.modulus.drop { $0 == 0 })
         return #"{"e":"\#(Base64URL.encode(e))","kty":"RSA","n":"\#(Base64URL.encode(n))"}"#
     }

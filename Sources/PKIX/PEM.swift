@@ -50,7 +50,8 @@ package enum PEM {
     }
 
     private static func label(of line: Substring.UTF8View, _ prefix: String) -> String? {
-        guard line.starts(with: prefix.utf8), line.reversed().starts(with: "-----".utf8), line.count >= prefix.utf8.count + 6 else {
+        guard line.starts(with: prefix.utf8), line.reversed().starts(with: "-----".utf8), line.count >= prefix.utf8.count + 6
+        else {
             return nil
         }
         let label = line.dropFirst(prefix.utf8.count).dropLast(5)

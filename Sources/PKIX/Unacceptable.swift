@@ -20,5 +20,7 @@ package struct Unacceptable: Error, Equatable, CustomStringConvertible {
 
 /// Foreign text made fit for logs and terminals: everything outside printable ASCII becomes `?`, at most 300 characters.
 func printable(_ text: String) -> String {
-    String(decoding: text.unicodeScalars.prefix(300).map { (0x20...0x7e).contains($0.value) ? UInt8($0.value) : 0x3f }, as: UTF8.self)
+    String(
+        decoding: text.unicodeScalars.prefix(300).map { (0x20...0x7e).contains($0.value) ? UInt8($0.value) : 0x3f }, as: UTF8.self
+    )
 }

@@ -71,12 +71,12 @@ final class FakeCA: Sendable {
     func agent(
         _ folder: String, sleep: (@Sendable (Duration) async throws -> Void)? = nil,
         tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
-    ) -> Agent {
+    ) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "test/1")
         let time = time
         configuration.now = { time.now }
         configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
-        return Agent(
+        return CertificateAgent(
             store: StoreFolder(folder), configuration: configuration, tell: tell,
             connect: { [self] (directory, configuration) throws(ACMEClientError) in
                 try ACMEClient(

@@ -86,11 +86,11 @@ final class Pebble: Sendable {
         return request
     }
 
-    func agent(tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }) -> Agent {
+    func agent(tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "chancery-test/1")
         // Pebble asks for pauses of seconds that nothing here needs.
         configuration.sleep = { try await Task.sleep(for: min($0, .milliseconds(50))) }
-        return Agent(store: StoreFolder(folder.path("store")), configuration: configuration, tell: tell)
+        return CertificateAgent(store: StoreFolder(folder.path("store")), configuration: configuration, tell: tell)
     }
 }
 

@@ -15,7 +15,7 @@ package struct AccountView: Sendable, Equatable, Encodable {
     package let thumbprint: String
 }
 
-extension Agent {
+extension CertificateAgent {
     /// What the CA knows of the account. Takes the lock, since an interrupted roll-over is settled.
     /// - Parameter ca: name or URL; nil for the default CA. The same holds below.
     package func showAccount(_ ca: String?) async throws(AgentError) -> AccountView {

@@ -10,7 +10,7 @@ package struct AuthorityView: Sendable, Equatable, Encodable {
     package let isOwn: Bool
 }
 
-extension Agent {
+extension CertificateAgent {
     /// The catalogue, then the store's own. Takes no lock.
     package func authorities() throws(AgentError) -> [AuthorityView] {
         let settings = try store.settings()

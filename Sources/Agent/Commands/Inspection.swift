@@ -43,7 +43,7 @@ package struct ListedCertificate: Sendable {
     package let result: Result<CertificateSummary, AgentError>
 }
 
-extension Agent {
+extension CertificateAgent {
     /// All certificates by name. Takes no lock.
     package func list() -> [ListedCertificate] {
         store.lineages().map { name, lineage in ListedCertificate(name: name, result: lineage.map(summary(of:))) }

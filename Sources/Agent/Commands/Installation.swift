@@ -59,7 +59,7 @@ struct IssuedCertificate: Sendable {
     }
 }
 
-extension Agent {
+extension CertificateAgent {
     /// Makes a certificate what is live.
     func install(
         _ issued: IssuedCertificate, key: RequestedKey, _ plan: IssuePlan, method: ChallengeMethod

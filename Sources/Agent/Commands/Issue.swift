@@ -58,7 +58,7 @@ package enum IssueOutcome: Sendable, Equatable {
     }
 }
 
-extension Agent {
+extension CertificateAgent {
     /// Gets a certificate and installs it below `live`. One that is there for the same names, from the same CA and not due, is
     /// left alone unless `force` is set.
     package func issue(_ request: IssueRequest) async throws(AgentError) -> IssueOutcome {

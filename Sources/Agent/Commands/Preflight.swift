@@ -8,7 +8,7 @@ import NIOPosix
     import Darwin
 #endif
 
-extension Agent {
+extension CertificateAgent {
     /// What can be known to fail before the CA is asked, whose limits count failures.
     /// - Parameter lookups: whether names are looked up, which the CA is going to connect to.
     func preflight(_ names: [String], _ method: ChallengeMethod, lookups: Bool) async throws(AgentError) {

@@ -9,7 +9,7 @@ struct Proof: Sendable {
     let method: ChallengeMethod
 }
 
-extension Agent {
+extension CertificateAgent {
     /// Proves control of every name of an order that the CA does not know yet (RFC 8555 section 7.5). What was put in place is
     /// removed again, and authorizations that stay pending are given up, whatever happens, cancellation included.
     /// - Throws: `needsPerson` where the CA does not offer the method's challenge, or validation failed.

@@ -9,7 +9,7 @@ struct ReadyAccount: Sendable {
     let isTemporary: Bool
 }
 
-extension Agent {
+extension CertificateAgent {
     /// The account at this CA, made if there is none. Its key is on disk before the CA hears of it, so that a crash cannot
     /// waste an account binding that serves once.
     /// - Throws: `needsPerson` if terms are not agreed to or a binding is missing.

@@ -30,7 +30,7 @@ package struct RenewalReport: Sendable {
     package var code: ExitCode { .gravest(of: entries.map(\.code)) }
 }
 
-extension Agent {
+extension CertificateAgent {
     /// Renews what is due, as it was issued. Where the deploy hook failed last time, it is run again.
     /// - Throws: only what concerns the store as a whole, or a `name` that is not there.
     package func renew(_ request: RenewRequest) async throws(AgentError) -> RenewalReport {

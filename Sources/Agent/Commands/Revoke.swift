@@ -30,7 +30,7 @@ package enum RevocationReason: String, Sendable, CaseIterable {
     }
 }
 
-extension Agent {
+extension CertificateAgent {
     /// Revokes the live certificate of a name. The files stay; `renew` passes it over from now on unless it is named.
     /// - Returns: `nothingToDo` if the CA had revoked it before.
     package func revoke(

@@ -1,5 +1,6 @@
-package import struct Foundation.Date
 internal import SwiftASN1
+
+package import struct Foundation.Date
 
 /// A certificate read from bytes. Any key and signature algorithm can be looked at; only known ones can be verified.
 package struct Certificate509: Sendable, Hashable {
@@ -51,7 +52,8 @@ package struct Certificate509: Sendable, Hashable {
     /// Validity, path length and name constraints are not looked at.
     package func isSigned(by issuer: Certificate509) -> Bool {
         guard self.issuer == issuer.subject, issuer.isCA, signatureAlgorithm == tbs.signature,
-            let scheme = SignatureScheme(algorithmIdentifier: signatureAlgorithm), let key = try? PublicKeyInfo(der: issuer.publicKey)
+            let scheme = SignatureScheme(algorithmIdentifier: signatureAlgorithm),
+            let key = try? PublicKeyInfo(der: issuer.publicKey)
         else { return false }
         return key.verify(signature: signature, over: tbs.der, algorithm: scheme)
     }
@@ -74,11 +76,19 @@ package struct IssuerDescription: Sendable {
 
     /// - Throws: `.key` if the certificate is no CA's, has no key identifier, or its key is not supported.
     package init(_ certificate: Certificate509) throws(Unacceptable) {
-        guard certificate.isCA, let identifier = certificate.keyIdentifier else { throw .key("an issuer's certificate is no CA's") }
+        guard certificate.isCA, let identifier = certificate.keyIdentifier else {
+            throw .key("an issuer's certificate is no CA's")
+        }
         self.certificate = certificate
         publicKey = try PublicKeyInfo(der: certificate.publicKey)
         keyIdentifier = identifier
         scheme = .preferred(for: publicKey.algorithm)
     }
     package var name: DistinguishedName { certificate.subject }
+
+    /// The DNS subtrees in which this issuer may certify names; nil without constraints, empty for constraints that are not understood.
+    package var permittedNames: [String]? {
+        guard let constraints = certificate.extensionValue(.nameConstraints) else { return nil }
+        return (try? constraints.permittedNames()) ?? []
+    }
 }

@@ -36,14 +36,17 @@ package struct CertificateDescription: Sendable {
     }
 
     /// A server's certificate with an empty subject, hence a critical subjectAltName.
-    /// - Parameter names: lower-case A-labels, validated by the caller; the linter checks them again.
+    /// - Parameters:
+    ///   - names: lower-case A-labels, validated by the caller; the linter checks them again.
+    ///   - addresses: of the authority's own server only; 4 or 16 octets each.
     package static func leaf(
-        names: [String], key: PublicKeyInfo, issuer: IssuerDescription, serial: [UInt8], notBefore: Date, notAfter: Date,
+        names: [String], addresses: [[UInt8]] = [], key: PublicKeyInfo, issuer: IssuerDescription, serial: [UInt8],
+        notBefore: Date, notAfter: Date,
         crlURL: String?, issuerURL: String?
     ) -> CertificateDescription {
         let extensions: [Extension?] = [
             .notCA, .keyUsage(.server(key.algorithm)), .extendedKeyUsage([.serverAuth]),
-            .subjectAlternativeName(names, critical: true), .authorityKeyIdentifier(issuer.keyIdentifier),
+            .subjectAlternativeName(names, addresses: addresses, critical: true), .authorityKeyIdentifier(issuer.keyIdentifier),
             .subjectKeyIdentifier(key.keyIdentifier), issuerURL.map { .issuerURL($0) }, crlURL.map { .crlURL($0) },
         ]
         return CertificateDescription(

@@ -18,7 +18,9 @@ extension Extension {
 
     func keyUsage() throws(Unacceptable) -> KeyUsage {
         let bytes = try root("keyUsage").primitive("keyUsage")
-        guard try root("keyUsage").identifier == .bitString, (1...3).contains(bytes.count) else { throw .malformed("keyUsage is no bit string") }
+        guard try root("keyUsage").identifier == .bitString, (1...3).contains(bytes.count) else {
+            throw .malformed("keyUsage is no bit string")
+        }
         var usage: UInt16 = 0
         for (index, octet) in bytes.dropFirst().enumerated() {
             for bit in 0..<8 where octet & (0x80 >> UInt8(bit)) != 0 { usage |= 1 << UInt16(index * 8 + bit) }
@@ -107,7 +109,7 @@ extension Extension {
 
 /// RFC 5280 section 4.2.1.6. Names that are no DNS name or URI are kept only as a text for people.
 enum GeneralName: Hashable {
-    case dns(String), uri(String), other(String)
+    case dns(String), uri(String), address([UInt8]), other(String)
 
     init(_ node: ASN1Node) throws(Unacceptable) {
         guard node.identifier.tagClass == .contextSpecific else { throw .malformed("a general name has the wrong type") }
@@ -119,7 +121,7 @@ enum GeneralName: Hashable {
         case 3: self = .other("X.400 address")
         case 4: self = .other("directory name")
         case 5: self = .other("EDI party name")
-        case 7: self = .other("IP address \(Self.address(try node.primitive("an IP address")))")
+        case 7: self = .address(try node.primitive("an IP address"))
         case 8: self = .other("registered ID")
         default: throw .malformed("a general name has the wrong type")
         }
@@ -127,11 +129,12 @@ enum GeneralName: Hashable {
 
     private static func ascii(_ node: ASN1Node, _ what: String) throws(Unacceptable) -> String {
         let bytes = try node.primitive(what)
+        guard !bytes.isEmpty else { throw .names("\(what) is empty") }
         guard bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .names("\(what) is not printable ASCII") }
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    private static func address(_ bytes: [UInt8]) -> String {
+    static func text(address bytes: [UInt8]) -> String {
         guard bytes.count == 16 else { return bytes.prefix(16).map(String.init).joined(separator: ".") }
         return stride(from: 0, to: 16, by: 2).map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
             .joined(separator: ":")

@@ -72,9 +72,10 @@ extension Extension {
     package static func extendedKeyUsage(_ purposes: [OID]) -> Extension {
         Extension(.extendedKeyUsage, value: DER.sequence(of: purposes.map(\.der)))
     }
-    package static func subjectAlternativeName(_ names: [String], critical: Bool) -> Extension {
-        Extension(
-            .subjectAlternativeName, critical: critical, value: DER.sequence(of: names.map { DER.primitive(2, Array($0.utf8)) }))
+    /// - Parameter addresses: 4 or 16 octets each.
+    package static func subjectAlternativeName(_ names: [String], addresses: [[UInt8]] = [], critical: Bool) -> Extension {
+        let all = names.map { DER.primitive(2, Array($0.utf8)) } + addresses.map { DER.primitive(7, $0) }
+        return Extension(.subjectAlternativeName, critical: critical, value: DER.sequence(of: all))
     }
     package static func subjectKeyIdentifier(_ identifier: [UInt8]) -> Extension {
         Extension(.subjectKeyIdentifier, value: DER.octetString(identifier))

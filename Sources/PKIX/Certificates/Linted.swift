@@ -16,13 +16,12 @@ package struct Linted: ~Copyable {
     package init(
         _ toBeSigned: ToBeSigned, as kind: CertificateKind = .leaf, issuer: IssuerDescription, at now: Date
     ) throws(LintFailure) {
-        let limits = try? issuer.certificate.extensionValue(.nameConstraints)?.permittedNames()
         try Linter.check(
             toBeSigned.bytes,
             LintContext(
                 kind: kind, issuerName: issuer.name, issuerKey: issuer.publicKey, issuerKeyIdentifier: issuer.keyIdentifier,
                 scheme: issuer.scheme, issuerNotAfter: issuer.certificate.notAfter,
-                issuerConstraints: issuer.certificate.extensionValue(.nameConstraints) == nil ? nil : limits ?? [], now: now))
+                issuerConstraints: issuer.permittedNames, now: now))
         (bytes, scheme, issuerKey) = (toBeSigned.bytes, issuer.scheme, issuer.publicKey)
     }
 

@@ -1,5 +1,6 @@
-package import struct Foundation.Date
 internal import SwiftASN1
+
+package import struct Foundation.Date
 
 /// The members of a TBSCertificate (RFC 5280 section 4.1) read from bytes, ours or foreign. Unknown keys, algorithms and
 /// extensions are kept as they are; what may be in them is judged elsewhere.
@@ -68,5 +69,11 @@ package struct TBSCertificate: Sendable {
     package func dnsNames() throws(Unacceptable) -> [String] {
         guard let names = try extensionValue(.subjectAlternativeName)?.subjectAlternativeName() else { return [] }
         return names.compactMap { if case .dns(let name) = $0 { name } else { nil } }
+    }
+
+    /// The IP addresses of the subjectAltName, 4 or 16 octets each where the linter has passed them.
+    package func addresses() throws(Unacceptable) -> [[UInt8]] {
+        guard let names = try extensionValue(.subjectAlternativeName)?.subjectAlternativeName() else { return [] }
+        return names.compactMap { if case .address(let bytes) = $0 { bytes } else { nil } }
     }
 }

@@ -1,5 +1,6 @@
-package import struct Foundation.Date
 internal import SwiftASN1
+
+package import struct Foundation.Date
 
 /// Time as RFC 5280 section 4.1.2.5 writes it: whole seconds, `Z`, UTCTime through 2049 and GeneralizedTime from 2050.
 extension DER {
@@ -46,7 +47,8 @@ private struct CivilTime {
     func digits(centuries: Bool) -> [UInt8] {
         var text: [UInt8] = []
         for (value, width) in [
-            (centuries ? year : year % 100, centuries ? 4 : 2), (month, 2), (day, 2), (second / 3600, 2), (second / 60 % 60, 2), (second % 60, 2),
+            (centuries ? year : year % 100, centuries ? 4 : 2), (month, 2), (day, 2), (second / 3600, 2), (second / 60 % 60, 2),
+            (second % 60, 2),
         ] {
             var divisor = width == 4 ? 1000 : 10
             while divisor > 0 {

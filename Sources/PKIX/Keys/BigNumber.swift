@@ -1,4 +1,5 @@
-/// Unsigned integers of any length, as much of them as `KeyCheck` asks about *public* numbers. Not constant time, not for secrets.
+/// Unsigned integers of any length, as much of them as `KeyCheck` asks about *public* numbers.
+/// Not constant time, not for secrets.
 struct BigNumber: Equatable {
     /// Little-endian, without leading zero words.
     private(set) var words: [UInt64]

@@ -31,11 +31,13 @@ package enum EncryptedPrivateKey {
     package static func seal(_ key: CertificateKey, passphrase: [UInt8]) throws(Refused) -> [UInt8] {
         let salt = (0..<16).map { _ in UInt8.random(in: 0...255) }
         let vector = (0..<16).map { _ in UInt8.random(in: 0...255) }
-        let secret = try derive(.scrypt(salt: salt, rounds: Int(rounds), blockSize: Int(blockSize), passes: Int(passes)), 32, passphrase)
+        let secret = try derive(
+            .scrypt(salt: salt, rounds: Int(rounds), blockSize: Int(blockSize), passes: Int(passes)), 32, passphrase)
         guard let sealed = try? AES._CBC.encrypt(key.pkcs8, using: secret, iv: AES._CBC.IV(ivBytes: vector)) else {
             throw .unusable("it cannot be encrypted")
         }
-        let costs = DER.sequence(DER.octetString(salt), DER.integer(rounds), DER.integer(blockSize), DER.integer(passes), DER.integer(32))
+        let costs = DER.sequence(
+            DER.octetString(salt), DER.integer(rounds), DER.integer(blockSize), DER.integer(passes), DER.integer(32))
         let parameters = DER.sequence(DER.sequence(scrypt.der, costs), DER.sequence(aes256.der, DER.octetString(vector)))
         return DER.sequence(DER.sequence(pbes2.der, parameters), DER.octetString([UInt8](sealed)))
     }
@@ -64,7 +66,8 @@ package enum EncryptedPrivateKey {
         switch derivation {
         case .scrypt(let salt, let rounds, let blockSize, let passes):
             // 128 r N bytes of memory, bounded, for the file may be another's.
-            guard (2...(1 << 20)).contains(rounds), rounds & (rounds - 1) == 0, (1...32).contains(blockSize), (1...16).contains(passes),
+            guard (2...(1 << 20)).contains(rounds), rounds & (rounds - 1) == 0, (1...32).contains(blockSize),
+                (1...16).contains(passes),
                 128 * blockSize * rounds <= 1 << 28
             else { throw .unusable("its scrypt costs are out of range") }
             key = try? KDF.Scrypt.deriveKey(
@@ -96,6 +99,7 @@ package enum EncryptedPrivateKey {
             guard let length = try keyLengths[cipher.oid("a name")] else { throw .key("its cipher is not AES-CBC") }
             keyLength = length
             vector = try cipher.bytes(.octetString, "a vector")
+            guard vector.count == 16 else { throw .malformed("the cipher's vector has not 16 octets") }
             sealed = try fields.bytes(.octetString, "encrypted data")
         }
 

@@ -45,7 +45,8 @@ package struct PublicKeyInfo: Sendable, Hashable {
 
     private static let rsa = DER.sequence(OID.rsaEncryption.der, DER.null)
     private static let curves: [[UInt8]: (KeyAlgorithm, Int)] = [
-        DER.sequence(OID.ecPublicKey.der, OID.p256.der): (.p256, 32), DER.sequence(OID.ecPublicKey.der, OID.p384.der): (.p384, 48),
+        DER.sequence(OID.ecPublicKey.der, OID.p256.der): (.p256, 32),
+        DER.sequence(OID.ecPublicKey.der, OID.p384.der): (.p384, 48),
         DER.sequence(OID.ecPublicKey.der, OID.p521.der): (.p521, 66),
     ]
 

@@ -1,5 +1,3 @@
-internal import SwiftASN1
-
 /// A signature algorithm of X.509 with the exact bytes of its AlgorithmIdentifier (BR 7.1.3.2, RFC 5758, RFC 8410).
 package enum SignatureScheme: String, Sendable, CaseIterable {
     case ecdsaSHA256, ecdsaSHA384, ecdsaSHA512

@@ -12,10 +12,16 @@ extension Linter {
             guard let names = certificate.extensionValue(.subjectAlternativeName) else { return nil }
             return try names.subjectAlternativeName().isEmpty ? "subjectAltName is empty" : nil
         },
-        LintRule("san-dns-only", "BR 7.1.2.7.12", [.leaf]) { (certificate, _) throws(Unacceptable) in
+        LintRule("san-names-and-addresses", "BR 7.1.2.7.12", [.leaf]) { (certificate, _) throws(Unacceptable) in
             let names = try certificate.extensionValue(.subjectAlternativeName)?.subjectAlternativeName() ?? []
-            let isDNS = names.allSatisfy { if case .dns = $0 { true } else { false } }
-            return isDNS ? nil : "subjectAltName holds something that is no DNS name"
+            let isKnown = names.allSatisfy { name in
+                switch name {
+                case .dns: true
+                case .address(let bytes): bytes.count == 4 || bytes.count == 16
+                case .uri, .other: false
+                }
+            }
+            return isKnown ? nil : "subjectAltName holds something that is neither a DNS name nor an address"
         },
         LintRule("san-unique", "the profile of this authority", [.leaf]) { (certificate, _) throws(Unacceptable) in
             let names = try certificate.dnsNames()
@@ -44,8 +50,10 @@ extension Linter {
                 .map { "\($0) has a wildcard that is not its whole leftmost label" }
         },
         LintRule("san-no-reserved-label", "RFC 5890 2.3.1", [.leaf]) { (certificate, _) throws(Unacceptable) in
-            try firstName(certificate) { $0.split(separator: ".").contains { $0.dropFirst(2).hasPrefix("--") && !$0.hasPrefix("xn--") } }
-                .map { "\($0) has a reserved label" }
+            try firstName(certificate) {
+                $0.split(separator: ".").contains { $0.dropFirst(2).hasPrefix("--") && !$0.hasPrefix("xn--") }
+            }
+            .map { "\($0) has a reserved label" }
         },
         LintRule("san-no-address", "RFC 3696 2", [.leaf]) { (certificate, _) throws(Unacceptable) in
             try firstName(certificate) { $0.split(separator: ".").last?.utf8.allSatisfy { (0x30...0x39).contains($0) } ?? false }

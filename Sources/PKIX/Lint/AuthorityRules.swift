@@ -15,10 +15,12 @@ extension Linter {
             guard let constraints = certificate.extensionValue(.basicConstraints) else { return nil }
             return try constraints.basicConstraints().isCA ? nil : "basicConstraints do not say CA"
         },
-        LintRule("constraints-path-length", "BR 7.1.2.10.4, 7.1.2.1.4", [.intermediate, .root]) { (certificate, context) throws(Unacceptable) in
+        LintRule("constraints-path-length", "BR 7.1.2.10.4, 7.1.2.1.4", [.intermediate, .root]) {
+            (certificate, context) throws(Unacceptable) in
             guard let constraints = certificate.extensionValue(.basicConstraints) else { return nil }
             let length = try constraints.basicConstraints().pathLength
-            return length == (context.kind == .root ? nil : 0) ? nil : "the path length must be 0 in an intermediate, absent in a root"
+            return length == (context.kind == .root ? nil : 0)
+                ? nil : "the path length must be 0 in an intermediate, absent in a root"
         },
         LintRule("name-constraints-critical", "RFC 5280 4.2.1.10", [.intermediate]) { certificate, _ in
             certificate.extensionValue(.nameConstraints)?.isCritical == false ? "nameConstraints are not critical" : nil
@@ -28,7 +30,9 @@ extension Linter {
             return permitted.contains { $0.isEmpty || $0.hasPrefix(".") } ? "a permitted name is empty or begins with a dot" : nil
         },
         LintRule("authority-key-identifier", "RFC 5280 4.2.1.1, BR 7.1.2.11.1") { (certificate, context) throws(Unacceptable) in
-            guard let own = certificate.extensionValue(.authorityKeyIdentifier) else { return "there is no authorityKeyIdentifier" }
+            guard let own = certificate.extensionValue(.authorityKeyIdentifier) else {
+                return "there is no authorityKeyIdentifier"
+            }
             let (identifier, onlyKey) = try own.authorityKeyIdentifier()
             guard identifier == context.issuerKeyIdentifier else { return "authorityKeyIdentifier is not the issuer's" }
             return onlyKey && !own.isCritical ? nil : "authorityKeyIdentifier is critical or holds more than the key identifier"

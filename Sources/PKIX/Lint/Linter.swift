@@ -41,7 +41,8 @@ struct LintRule: Sendable {
 }
 
 enum Linter {
-    static let rules = structureRules + validityRules + nameRules + alternativeNameRules + keyRules + authorityRules + usageRules + pointerRules
+    static let rules =
+        structureRules + validityRules + nameRules + alternativeNameRules + keyRules + authorityRules + usageRules + pointerRules
 
     /// Parses the bytes that will be signed and applies every rule of their kind.
     static func check(_ bytes: [UInt8], _ context: LintContext) throws(LintFailure) {

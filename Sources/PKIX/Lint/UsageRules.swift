@@ -22,11 +22,13 @@ extension Linter {
         LintRule("extended-key-usage-present", "BR 7.1.2.7.10, 7.1.2.10.6", [.leaf, .intermediate]) { certificate, _ in
             certificate.extensionValue(.extendedKeyUsage) == nil ? "there is no extendedKeyUsage" : nil
         },
-        LintRule("extended-key-usage-server", "BR 7.1.2.7.10, 7.1.2.10.6", [.leaf, .intermediate]) { (certificate, _) throws(Unacceptable) in
+        LintRule("extended-key-usage-server", "BR 7.1.2.7.10, 7.1.2.10.6", [.leaf, .intermediate]) {
+            (certificate, _) throws(Unacceptable) in
             guard let usage = certificate.extensionValue(.extendedKeyUsage) else { return nil }
             let purposes = try usage.extendedKeyUsage()
             let isFit = purposes.contains(.serverAuth) && purposes.allSatisfy { $0 == .serverAuth || $0 == .clientAuth }
-            return isFit && Set(purposes).count == purposes.count ? nil : "extendedKeyUsage is not serverAuth with or without clientAuth"
+            return isFit && Set(purposes).count == purposes.count
+                ? nil : "extendedKeyUsage is not serverAuth with or without clientAuth"
         },
         LintRule("extended-key-usage-not-critical", "BR 7.1.2.7.6", [.leaf, .intermediate]) { certificate, _ in
             certificate.extensionValue(.extendedKeyUsage)?.isCritical == true ? "extendedKeyUsage is critical" : nil

@@ -27,7 +27,9 @@ package struct CertificateRequest: Sendable {
         try fields.end()
 
         var members = try DERFields(info, of: "the request's information")
-        guard try members.next(.integer, "a version").count("the version") == 0 else { throw .malformed("the request's version is not 1") }
+        guard try members.next(.integer, "a version").count("the version") == 0 else {
+            throw .malformed("the request's version is not 1")
+        }
         let subject = try DistinguishedName(members.next(.sequence, "a subject"))
         let publicKey = try PublicKeyInfo(members.next(.sequence, "a public key"))
         let wishes = try Self.wishes(members.optional(.context(0)))
@@ -35,7 +37,9 @@ package struct CertificateRequest: Sendable {
 
         try KeyCheck.check(publicKey)
         guard let scheme = SignatureScheme(algorithmIdentifier: algorithm) else {
-            throw .signature("the request's signature algorithm is not supported: use ECDSA or RSA with SHA-256, SHA-384 or SHA-512, or Ed25519")
+            throw .signature(
+                "the signature algorithm is not supported: use ECDSA or RSA with SHA-256, SHA-384 or SHA-512, or Ed25519"
+            )
         }
         guard publicKey.verify(signature: signature, over: info.encoded, algorithm: scheme) else {
             throw .signature("the request is not signed by its own key")
@@ -47,6 +51,7 @@ package struct CertificateRequest: Sendable {
             switch $0 {
             case .dns: nil
             case .uri(let text): printable("URI \(text)")
+            case .address(let bytes): "IP address \(GeneralName.text(address: bytes))"
             case .other(let text): text
             }
         }

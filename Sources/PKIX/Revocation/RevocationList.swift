@@ -1,5 +1,6 @@
-package import struct Foundation.Date
 internal import SwiftASN1
+
+package import struct Foundation.Date
 
 /// A certificate revocation list, RFC 5280 section 5: version 2, complete, direct.
 package struct RevocationList: Sendable {
@@ -61,7 +62,9 @@ package struct RevocationList: Sendable {
         try outer.end()
 
         var fields = try DERFields(tbs, of: "the revocation list")
-        guard try fields.next(.integer, "a version").count("the version") == 1 else { throw .malformed("the list's version is not 2") }
+        guard try fields.next(.integer, "a version").count("the version") == 1 else {
+            throw .malformed("the list's version is not 2")
+        }
         guard try fields.next(.sequence, "an algorithm").encoded == signatureAlgorithm else {
             throw .malformed("the list's two signature algorithms differ")
         }

@@ -1,0 +1,53 @@
+internal import Synchronization
+
+/// One result that many may wait for, each as long as it likes.
+final class Outcome<Value: Sendable>: Sendable {
+    private struct State {
+        var value: Value?
+        var waiting: [Int: CheckedContinuation<Value?, Never>] = [:]
+        var next = 0
+    }
+    private let state = Mutex(State())
+
+    /// The first value stands.
+    func settle(_ value: Value) {
+        let waiting = state.withLock { state in
+            guard state.value == nil else { return [CheckedContinuation<Value?, Never>]() }
+            state.value = value
+            defer { state.waiting = [:] }
+            return Array(state.waiting.values)
+        }
+        for one in waiting { one.resume(returning: value) }
+    }
+
+    /// Nil when the time is over, or the waiting task is cancelled, before there is a value.
+    func value(within time: Duration, _ around: Surroundings) async -> Value? {
+        let place = state.withLock { state in
+            state.next += 1
+            return state.next
+        }
+        let alarm = Task {
+            try? await around.sleep(time)
+            if !Task.isCancelled { self.giveUp(place) }
+        }
+        defer { alarm.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let now: Value?? = state.withLock { state in
+                    if let value = state.value { return .some(value) }
+                    if Task.isCancelled { return .some(nil) }
+                    state.waiting[place] = continuation
+                    return nil
+                }
+                if let now { continuation.resume(returning: now) }
+            }
+        } onCancel: {
+            self.giveUp(place)
+        }
+    }
+
+    private func giveUp(_ place: Int) {
+        let waiting = state.withLock { $0.waiting.removeValue(forKey: place) }
+        waiting?.resume(returning: nil)
+    }
+}

@@ -1,0 +1,27 @@
+internal import Crypto
+package import Foundation
+
+/// Time and chance, handed in where the daemon is put together, so that a test lives through 90 days in a second.
+package struct Surroundings: Sendable {
+    /// What is written down.
+    package var now: @Sendable () -> Date
+    /// What is waited for; throws only when the task is cancelled.
+    package var sleep: @Sendable (Duration) async throws -> Void
+    /// That many bytes from a cryptographic source.
+    package var random: @Sendable (_ bytes: Int) -> [UInt8]
+
+    package init(
+        now: @escaping @Sendable () -> Date, sleep: @escaping @Sendable (Duration) async throws -> Void,
+        random: @escaping @Sendable (Int) -> [UInt8]
+    ) {
+        (self.now, self.sleep, self.random) = (now, sleep, random)
+    }
+
+    package static let real = Surroundings(
+        now: { Date() },
+        sleep: { try await Task.sleep(for: $0) },
+        random: { count in
+            var generator = SystemRandomNumberGenerator()
+            return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        })
+}

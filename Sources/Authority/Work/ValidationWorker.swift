@@ -1,0 +1,169 @@
+internal import ACME
+package import Foundation
+internal import Logging
+internal import ServiceLifecycle
+internal import Store
+internal import Synchronization
+internal import Validation
+
+/// Asks the targets of challenges that were answered (RFC 8555 section 8.2): at once when the client answers, again after each delay of the
+/// policy, and what an earlier process left behind.
+package final class ValidationWorker: Service, Sendable {
+    struct Duty: Hashable, Sendable {
+        let authorization: RecordID
+        let type: ChallengeType
+    }
+    private let shop: Shop
+    private let validate: @Sendable (Attempt) async -> Result<Evidence, Problem>
+    private let gate: Gate
+    private let tasks = Tasks<Duty>(capacity: 10_000)
+    private let bells = Mutex<[Duty: Bell]>([:])
+
+    init(_ shop: Shop, validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>) {
+        self.shop = shop
+        self.validate = validate
+        gate = Gate(width: shop.policy.validationConcurrency)
+    }
+
+    var owner: String { shop.owner }
+    var leaseEnd: Date { shop.leaseEnd }
+
+    /// A duty that this process holds the lease of. Does nothing when it is at it already; what finds no room is claimed when its lease ends.
+    /// - Parameter thumbprint: of the account's key at the response; nil: of the key that it has now.
+    func take(_ duty: Duty, thumbprint: String?) {
+        let bell = Bell()
+        tasks.start(duty) { [self] in
+            bells.withLock { $0[duty] = bell }
+            await perform(duty, thumbprint: thumbprint, bell)
+            bells.withLock { $0[duty] = nil }
+        }
+    }
+
+    /// Brings the next query forward if the duty rests.
+    func hurry(_ duty: Duty) {
+        bells.withLock { $0[duty] }?.ring()
+    }
+
+    /// Returns when no duty is in hand: all are decided, or rest in the store.
+    package func settled() async { await tasks.settled() }
+
+    private func perform(_ duty: Duty, thumbprint: String?, _ bell: Bell) async {
+        do {
+            guard let (attempt, earlier) = try await attempt(duty, thumbprint: thumbprint) else { return }
+            var failures = earlier
+            while true {
+                let result = await gate.pass { await validate(attempt) }
+                guard case .failure(let problem) = result else {
+                    return try await succeed(duty, attempt, result)
+                }
+                // A query that ended because the process does is no failure of the target's.
+                if Task.isCancelled { return }
+                failures.append(problem)
+                guard failures.count < shop.policy.validationAttempts else { return try await fail(duty, failures) }
+                let delay = shop.policy.validationDelays[failures.count - 1]
+                // Another process takes over only after this one's next query must be over.
+                let due = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
+                try await shop.store.recordAttempt(duty.authorization, duty.type, Self.summary(failures), due: due)
+                await bell.rest(delay, shop.around)
+                if Task.isCancelled { return }
+                guard try await isWanted(duty) else { return }
+            }
+        } catch {
+            // The lease runs out, and it is claimed again.
+            shop.log.error(
+                "a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
+        }
+    }
+
+    /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
+    private func attempt(_ duty: Duty, thumbprint: String?) async throws(StoreError) -> (Attempt, [Problem])? {
+        guard let authorization = try await shop.store.authorization(duty.authorization),
+            authorization.status(at: shop.around.now()) == .pending,
+            let challenge = authorization.challenge(duty.type), challenge.status == .processing
+        else { return nil }
+        var thumbprint = thumbprint
+        if thumbprint == nil {
+            guard let account = try await shop.store.account(authorization.account), account.status == .valid else { return nil }
+            thumbprint = account.key.thumbprint
+        }
+        let attempt = Attempt(
+            type: duty.type, name: authorization.identifier.value, token: authorization.token, thumbprint: thumbprint ?? "")
+        return (attempt, challenge.error?.subproblems ?? [])
+    }
+
+    private func isWanted(_ duty: Duty) async throws(StoreError) -> Bool {
+        let authorization = try await shop.store.authorization(duty.authorization)
+        return authorization?.status(at: shop.around.now()) == .pending
+    }
+
+    private func succeed(_ duty: Duty, _ attempt: Attempt, _ result: Result<Evidence, Problem>) async throws(StoreError) {
+        guard case .success(let evidence) = result else { return }
+        let now = shop.around.now()
+        let until = now.addingTimeInterval(shop.policy.authorizationLifetime.inSeconds).wholeSeconds
+        try await shop.store.recordVerdict(duty.authorization, duty.type, .valid(until: until), at: now)
+        var metadata = Logger.Metadata.event(authorization: duty.authorization)
+        metadata["name"] = "\(attempt.name)"
+        metadata["type"] = "\(duty.type.rawValue)"
+        metadata["evidence"] = "\(evidence.summary)"
+        shop.log.info("challenge valid", metadata: metadata)
+    }
+
+    private func fail(_ duty: Duty, _ failures: [Problem]) async throws(StoreError) {
+        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(Self.summary(failures)), at: shop.around.now())
+        var metadata = Logger.Metadata.event(authorization: duty.authorization)
+        metadata["type"] = "\(duty.type.rawValue)"
+        metadata["problem"] = "\(failures.last?.detail ?? "")"
+        shop.log.info("challenge invalid", metadata: metadata)
+    }
+
+    /// The latest failure speaks; each query has a subproblem (RFC 8555 section 8.2).
+    static func summary(_ failures: [Problem]) -> Problem {
+        guard var problem = failures.last else { return Problem(.serverInternal, 500, "Nothing was asked.") }
+        problem.subproblems = failures.map { failure in
+            var failure = failure
+            failure.subproblems = nil
+            return failure
+        }
+        return problem
+    }
+}
+
+extension ValidationWorker {
+    /// Takes what an earlier process left behind, then whatever nobody is at, until shutdown; then lets the queries in flight come to an end
+    /// and leaves the rest to the next process. Returns only then.
+    package func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            // The folder has one server: leases of earlier ones are void.
+            await claim(at: shop.leaseEnd)
+            while !Task.isCancelled {
+                do { try await shop.around.sleep(.seconds(10)) } catch { break }
+                await claim(at: shop.around.now())
+            }
+        }
+        tasks.close()
+        await tasks.settled()
+    }
+
+    /// Duties that are due at `instant`.
+    /// - Returns: how many were taken.
+    @discardableResult
+    package func claim(at instant: Date) async -> Int {
+        let limit = min(tasks.room, 256)
+        guard limit > 0 else { return 0 }
+        do {
+            guard let due = try await shop.store.nextDue(.validation), due <= instant else { return 0 }
+            let items = try await shop.store.claimWork(
+                .validation, owner: shop.owner, leaseUntil: max(shop.leaseEnd, instant.addingTimeInterval(1)), now: instant,
+                limit: limit)
+            for item in items {
+                guard case .validation(let authorization, let type) = item.kind else { continue }
+                let duty = Duty(authorization: authorization, type: type)
+                if try await isWanted(duty) { take(duty, thumbprint: nil) } else { try await shop.store.dropWork(item) }
+            }
+            return items.count
+        } catch {
+            shop.log.error("validations could not be claimed", metadata: .event(error: error))
+            return 0
+        }
+    }
+}

@@ -1,0 +1,112 @@
+internal import Foundation
+
+/// The tables, version by version. Written in PostgreSQL's words, all of which SQLite takes; `WITHOUT ROWID` (one B-tree
+/// instead of two, for short rows found by their key) is SQLite's own.
+enum Schema {
+    struct Migration {
+        let name: String
+        let statements: [String]
+    }
+
+    /// Numbered from 1. Never change one that was released: add another.
+    static let migrations: [Migration] = [Migration(name: "foundation", statements: foundation)]
+
+    /// Brings an empty or older database up to date, and refuses what it does not know.
+    static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
+        let found = try version(sql, path: path)
+        let known = migrations.count
+        guard found <= known else { throw .newerSchema(found: found, known: known) }
+        if found == known { return }
+        guard mayMigrate else { throw .olderSchema(found: found, known: known) }
+        if found == 0 {
+            try sql.run("CREATE TABLE migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)", [])
+        }
+        for (index, migration) in migrations.enumerated().dropFirst(found) {
+            for statement in migration.statements { try sql.run(statement, []) }
+            try sql.run(
+                "INSERT INTO migrations (version, name, applied) VALUES ($1, $2, $3)",
+                [.integer(Int64(index + 1)), .text(migration.name), now.sql])
+        }
+    }
+
+    /// 0: nothing there yet.
+    private static func version(_ sql: any Session, path: String) throws(StoreError) -> Int {
+        let tables = try sql.tables()
+        if tables.isEmpty { return 0 }
+        guard tables.contains("migrations") else {
+            throw .corrupt(path: path, reason: "it belongs to another program")
+        }
+        return Int(try sql.row("SELECT COALESCE(MAX(version), 0) FROM migrations", [])?.integer(0) ?? 0)
+    }
+
+    private static let foundation = [
+        """
+        CREATE TABLE accounts (
+            id BYTEA PRIMARY KEY, thumbprint TEXT NOT NULL, jwk TEXT NOT NULL, status TEXT NOT NULL, contacts TEXT NOT NULL,
+            terms_agreed BIGINT NOT NULL, created BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        "CREATE UNIQUE INDEX accounts_thumbprint ON accounts (thumbprint)",
+        // `certificate` is the intent's id from `processing` on. `authorizations`: 16 bytes each, in order.
+        """
+        CREATE TABLE orders (
+            id BYTEA PRIMARY KEY, account BYTEA NOT NULL, status TEXT NOT NULL, identifiers TEXT NOT NULL,
+            authorizations BYTEA NOT NULL, not_before BIGINT, not_after BIGINT, created BIGINT NOT NULL,
+            expires BIGINT NOT NULL, error TEXT, certificate BYTEA) WITHOUT ROWID
+        """,
+        "CREATE INDEX orders_account ON orders (account, id)",
+        // `challenges`: a line each, see Rows.swift. `version` rises with each change.
+        """
+        CREATE TABLE authorizations (
+            id BYTEA PRIMARY KEY, account BYTEA NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, wildcard BIGINT NOT NULL,
+            status TEXT NOT NULL, expires BIGINT NOT NULL, token TEXT NOT NULL, challenges TEXT NOT NULL,
+            version BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        "CREATE INDEX authorizations_valid ON authorizations (account, name) WHERE status = 'valid'",
+        // `due`: when it may be claimed, be it waiting or leased. `subject`: authorization or intent.
+        """
+        CREATE TABLE work (
+            subject BYTEA NOT NULL, challenge TEXT NOT NULL, sort TEXT NOT NULL, owner TEXT NOT NULL, due BIGINT NOT NULL,
+            attempts BIGINT NOT NULL, PRIMARY KEY (subject, challenge)) WITHOUT ROWID
+        """,
+        "CREATE INDEX work_due ON work (sort, due)",
+        """
+        CREATE TABLE intents (
+            id BYTEA PRIMARY KEY, order_id BYTEA, account BYTEA, issuer TEXT NOT NULL, serial BYTEA NOT NULL,
+            to_be_signed BYTEA NOT NULL, identifiers TEXT NOT NULL, created BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        // Given up, but perhaps signed: kept, so that every signature has its row.
+        """
+        CREATE TABLE voided_intents (
+            id BYTEA PRIMARY KEY, order_id BYTEA, account BYTEA, issuer TEXT NOT NULL, serial BYTEA NOT NULL,
+            to_be_signed BYTEA NOT NULL, identifiers TEXT NOT NULL, created BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        // With a rowid, for these rows are longer than a B-tree keeps whole in an index page.
+        """
+        CREATE TABLE certificates (
+            id BYTEA PRIMARY KEY, order_id BYTEA, account BYTEA, issuer TEXT NOT NULL, serial BYTEA NOT NULL,
+            der BYTEA NOT NULL, key_hash BYTEA NOT NULL, identifiers TEXT NOT NULL, not_before BIGINT NOT NULL,
+            not_after BIGINT NOT NULL, created BIGINT NOT NULL)
+        """,
+        "CREATE UNIQUE INDEX certificates_serial ON certificates (serial, issuer)",
+        "CREATE INDEX certificates_key ON certificates (key_hash)",
+        "CREATE INDEX certificates_account ON certificates (account, id)",
+        """
+        CREATE TABLE certificate_names (
+            name TEXT NOT NULL, certificate BYTEA NOT NULL, PRIMARY KEY (name, certificate)) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE revocations (
+            certificate BYTEA PRIMARY KEY, issuer TEXT NOT NULL, serial BYTEA NOT NULL, revoked BIGINT NOT NULL,
+            reason BIGINT, not_after BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        "CREATE INDEX revocations_issuer ON revocations (issuer, certificate)",
+        "CREATE TABLE blocked_keys (key_hash BYTEA PRIMARY KEY, blocked BIGINT NOT NULL) WITHOUT ROWID",
+        "CREATE TABLE crl_numbers (issuer TEXT PRIMARY KEY, number BIGINT NOT NULL) WITHOUT ROWID",
+        """
+        CREATE TABLE crls (
+            issuer TEXT PRIMARY KEY, number BIGINT NOT NULL, der BYTEA NOT NULL, this_update BIGINT NOT NULL,
+            next_update BIGINT NOT NULL)
+        """,
+        "CREATE TABLE issuers (id TEXT PRIMARY KEY, chain TEXT NOT NULL, created BIGINT NOT NULL)",
+    ]
+}

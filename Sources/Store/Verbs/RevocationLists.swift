@@ -1,0 +1,44 @@
+internal import Foundation
+
+extension AuthorityStore {
+    /// Takes the next number: no two calls get the same, across restarts too; numbers of lists that were never saved
+    /// are gaps. From 1.
+    package func nextCRLNumber(issuer: String) async throws(StoreError) -> Int64 {
+        try await commit { (sql) throws(StoreError) in
+            let rows = try sql.rows(
+                """
+                INSERT INTO crl_numbers (issuer, number) VALUES ($1, 1)
+                ON CONFLICT (issuer) DO UPDATE SET number = crl_numbers.number + 1 RETURNING number
+                """,
+                [issuer.sql])
+            guard let row = rows.first else { throw .broken("no CRL number came back") }
+            return try row.integer(0)
+        }
+    }
+
+    /// Replaces the issuer's last list.
+    /// - Throws: `conflict` unless the number rises and `thisUpdate` does not go back.
+    package func saveCRL(_ list: StoredRevocationList) async throws(StoreError) {
+        try await commit { (sql) throws(StoreError) in
+            let changed = try sql.run(
+                """
+                INSERT INTO crls (issuer, number, der, this_update, next_update) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, der = excluded.der,
+                this_update = excluded.this_update, next_update = excluded.next_update
+                WHERE excluded.number > crls.number AND excluded.this_update >= crls.this_update
+                """,
+                [list.issuer.sql, list.number.sql, list.der.sql, list.thisUpdate.sql, list.nextUpdate.sql])
+            guard changed == 1 else { throw .conflict("a newer revocation list is saved already") }
+        }
+    }
+
+    package func latestCRL(issuer: String) async throws(StoreError) -> StoredRevocationList? {
+        try await read { (sql) throws(StoreError) in
+            let query = "SELECT issuer, number, der, this_update, next_update FROM crls WHERE issuer = $1"
+            guard let row = try sql.row(query, [issuer.sql]) else { return nil }
+            return StoredRevocationList(
+                issuer: try row.text(0), number: try row.integer(1), der: try row.bytes(2), thisUpdate: try row.time(3),
+                nextUpdate: try row.time(4))
+        }
+    }
+}

@@ -1,0 +1,62 @@
+package import Foundation
+
+package enum RevocationOutcome: Sendable, Equatable {
+    case revoked(StoredCertificate)
+    case already(at: Date, reason: Int?)
+}
+
+extension AuthorityStore {
+    /// - Parameter blockKey: no certificate for this key again (its owner says it is compromised).
+    /// - Throws: `notFound`.
+    package func revoke(
+        issuer: String, serial: [UInt8], at now: Date, reason: Int?, blockKey: Bool = false
+    ) async throws(StoreError) -> RevocationOutcome {
+        try await commit { (sql) throws(StoreError) in
+            guard var found = try Self.certificate(sql, issuer: issuer, serial: serial) else { throw .notFound }
+            if blockKey { try Self.block(found.keyHash, now, sql) }
+            if let revoked = found.revoked { return .already(at: revoked.at, reason: revoked.reason) }
+            try sql.run(
+                """
+                INSERT INTO revocations (certificate, issuer, serial, revoked, reason, not_after)
+                VALUES ($1, $2, $3, $4, $5, $6)
+                """,
+                [found.id.sql, issuer.sql, serial.sql, now.sql, reason.sql(\.sql), found.notAfter.sql])
+            found.revoked = StoredCertificate.Revocation(at: now, reason: reason)
+            return .revoked(found)
+        }
+    }
+
+    /// What the issuer's next list must name: every revoked certificate until one list made after its expiry has named
+    /// it too (RFC 5280 section 3.3), judged by the last list saved.
+    package func revocations(issuer: String) async throws(StoreError) -> [StoredRevocation] {
+        try await read(snapshot: true) { (sql) throws(StoreError) in
+            let last = try sql.row("SELECT this_update FROM crls WHERE issuer = $1", [issuer.sql])?.integer(0) ?? .min
+            return try sql.rows(
+                """
+                SELECT serial, revoked, reason FROM revocations WHERE issuer = $1 AND (not_after >= $2 OR revoked >= $2)
+                ORDER BY certificate
+                """,
+                [issuer.sql, last.sql]
+            ).map { (row) throws(StoreError) in
+                StoredRevocation(serial: try row.bytes(0), at: try row.time(1), reason: try row.reason(2))
+            }
+        }
+    }
+
+    package func blockKey(_ hash: [UInt8], at now: Date) async throws(StoreError) {
+        try await commit { (sql) throws(StoreError) in try Self.block(hash, now, sql) }
+    }
+
+    /// - Parameter hash: SHA-256 of the subject public key info.
+    package func isKeyBlocked(_ hash: [UInt8]) async throws(StoreError) -> Bool {
+        try await read { (sql) throws(StoreError) in
+            try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil
+        }
+    }
+
+    private static func block(_ hash: [UInt8], _ now: Date, _ sql: any Session) throws(StoreError) {
+        try sql.run(
+            "INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, $2) ON CONFLICT (key_hash) DO NOTHING",
+            [hash.sql, now.sql])
+    }
+}

@@ -1,0 +1,62 @@
+internal import Foundation
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One request, whole: head and bounded body. Nothing in it has been judged yet but its framing.
+struct Received: Sendable {
+    let method: HTTPMethod
+    /// Origin form, as it arrived: path and query, percent signs untouched. Empty when the request line could not be read.
+    let target: String
+    let headers: HTTPHeaders
+    var body: ByteBuffer
+    /// Without port; `nil` when the peer was gone before it could be asked.
+    let peer: String?
+    let arrived: NIODeadline
+
+    /// The target up to the query.
+    var path: Substring { target.prefix { $0 != "?" } }
+    /// What follows the first question mark; `nil` when there is none.
+    var query: Substring? {
+        guard let mark = target.firstIndex(of: "?") else { return nil }
+        return target[target.index(after: mark)...]
+    }
+    /// A POST of ACME and everything else that changes something is to be answered with a nonce.
+    var isPost: Bool { method == .POST }
+}
+
+/// What is wrong with a request before anyone looked at what it asks for. The connection ends after the answer.
+enum Fault: Sendable, Equatable {
+    case malformed(String)
+    case tooLarge(limit: Int)
+    case headersTooLarge
+    case targetTooLong
+    case unknownExpectation
+    /// The body did not arrive in time.
+    case tooSlow
+    /// The answer was not ready in time.
+    case overdue
+
+    var status: HTTPResponseStatus {
+        switch self {
+        case .malformed: .badRequest
+        case .tooLarge: .payloadTooLarge
+        case .headersTooLarge: .requestHeaderFieldsTooLarge
+        case .targetTooLong: .uriTooLong
+        case .unknownExpectation: .expectationFailed
+        case .tooSlow: .requestTimeout
+        case .overdue: .serviceUnavailable
+        }
+    }
+
+    var detail: String {
+        switch self {
+        case .malformed(let reason): reason
+        case .tooLarge(let limit): "The body is longer than \(limit) bytes."
+        case .headersTooLarge: "The header fields are too many or too long."
+        case .targetTooLong: "The request target is too long."
+        case .unknownExpectation: "The only expectation met here is 100-continue."
+        case .tooSlow: "The request did not arrive in time."
+        case .overdue: "The answer is not ready in time; please ask again."
+        }
+    }
+}

@@ -1,0 +1,142 @@
+internal import ACME
+internal import Authority
+internal import Foundation
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+internal import Synchronization
+
+/// Everything one listener serves: finds the route, asks whoever serves it, and dresses the answer. The only catch of the room.
+struct Site: Sendable {
+    /// Absent on plain HTTP, where no nonce is issued either.
+    let acme: ACMESite?
+    let nonces: NonceOffice?
+    let pages: Pages
+    let publication: Publication
+    let addresses: Addresses
+    let counters: Counters
+    let requestIDs: RequestIDs
+    let logger: Logger
+
+    func respond(_ received: Received) async -> Answer {
+        let id = requestIDs.next()
+        let route = Route(received.path)
+        let answer = await RequestID.$current.withValue(id) { await bare(received, route) }
+        return dressed(answer, received, route, id)
+    }
+
+    /// For what the connection refuses by itself.
+    func refusal(_ fault: Fault, _ received: Received) -> Answer {
+        let type: ErrorType = fault == .overdue ? .serverInternal : .malformed
+        var answer = Answer(Problem(type, Int(fault.status.code), fault.detail))
+        if fault == .overdue { answer = answer.retrying(after: 5) }
+        return dressed(answer, received, Route(received.path), requestIDs.next())
+    }
+
+    private func bare(_ received: Received, _ route: Route?) async -> Answer {
+        guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
+        guard let route, acme != nil || !route.isACME else { return .notFound() }
+        guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
+        guard received.method != .OPTIONS else { return preflight(route) }
+        do {
+            if route.isACME, let acme { return try await acme.answer(received, route) }
+            return try await page(received, route)
+        } catch {
+            return answer(to: error, received, route)
+        }
+    }
+
+    private func page(_ received: Received, _ route: Route) async throws -> Answer {
+        switch route {
+        case .home: return pages.home
+        case .health: return Answer(.ok, type: "text/plain; charset=utf-8", "ok\n")
+        case .readiness: return await pages.readiness()
+        case .metrics: return await pages.metrics(counters)
+        case .rootPEM: return publication.rootPEM
+        case .rootDER: return publication.rootDER
+        case .issuer(let name): return try await publication.issuer(name)
+        case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
+        default: return .notFound()
+        }
+    }
+
+    private func answer(to error: any Error, _ received: Received, _ route: Route) -> Answer {
+        switch error {
+        case let problem as Problem:
+            let answer = Answer(problem)
+            return problem.status == 415 ? answer.with("Accept-Encoding", "identity") : answer
+        case let refusal as Refusal:
+            var answer = Answer(Problem(refusal)).retrying(after: refusal.retryAfter)
+            if case .keyInUse(let account) = refusal { answer = answer.with("Location", addresses[.account(account)]) }
+            if case .termsNotAgreed(let terms) = refusal { answer = answer.linking(terms, "terms-of-service") }
+            return answer
+        default:
+            logger.error(
+                "A request failed for a reason that is ours",
+                metadata: ["route": "\(route.name)", "error": "\(String(describing: error).printable(limit: 300))"])
+            return Answer(Problem(Refusal.broken)).retrying(after: Refusal.broken.retryAfter)
+        }
+    }
+
+    /// What browsers ask before they POST (RFC 8555 section 6.1).
+    private func preflight(_ route: Route) -> Answer {
+        let methods = route.methods.map(\.rawValue).joined(separator: ", ")
+        return Answer(
+            .noContent,
+            [
+                "Allow": methods, "Access-Control-Allow-Methods": methods, "Access-Control-Allow-Headers": "Content-Type",
+                "Access-Control-Max-Age": "86400",
+            ])
+    }
+
+    /// What every answer carries; a nonce with everything that answers a POST, errors included (RFC 8555 section 6.5).
+    private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
+        var answer = bare
+        answer.headers.add(name: "X-Request-Id", value: id)
+        answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
+        answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")
+        if let nonces {
+            answer.headers.add(name: "Access-Control-Expose-Headers", value: "Replay-Nonce, Location, Link, Retry-After")
+            if route != .directory || answer.status.code >= 400 { answer.headers.add(name: "Link", value: "<\(addresses[.directory])>;rel=\"index\"") }
+            if received.isPost || route == .newNonce {
+                answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
+                answer.headers.add(name: "Cache-Control", value: "no-store")
+            }
+        }
+        let taken = NIODeadline.now() - received.arrived
+        counters.count(route: route?.name ?? "none", status: Int(answer.status.code), problem: answer.facts.problem, taken)
+        log(answer, received, route, id, taken)
+        return answer
+    }
+
+    /// One line per request. Nothing of a body, no nonce, no query.
+    private func log(_ answer: Answer, _ received: Received, _ route: Route?, _ id: String, _ taken: TimeAmount) {
+        guard logger.logLevel <= .info else { return }
+        var metadata: Logger.Metadata = [
+            "request": .string(id), "method": .string(received.method.rawValue.printable(limit: 16)),
+            "route": .string(route?.name ?? "none"), "status": .stringConvertible(answer.status.code),
+            "us": .stringConvertible(taken.nanoseconds / 1000),
+        ]
+        if let peer = received.peer { metadata["peer"] = .string(peer) }
+        if let agent = received.headers.first(name: "User-Agent") { metadata["agent"] = .string(agent.printable(limit: 120)) }
+        if route == nil { metadata["path"] = .string(String(received.path).printable(limit: 120)) }
+        if let account = answer.facts.account { metadata["account"] = .string(account) }
+        if let order = answer.facts.order { metadata["order"] = .string(order) }
+        if let problem = answer.facts.problem { metadata["problem"] = .string(problem) }
+        logger.info("request", metadata: metadata)
+    }
+}
+
+/// Names of requests: unique among all processes, and cheap.
+final class RequestIDs: Sendable {
+    private let prefix: String
+    private let last: Atomic<UInt64>
+
+    /// - Parameter seed: 8 bytes of chance.
+    init(seed: [UInt8]) {
+        prefix = Base64URL.encode(seed) + "."
+        last = Atomic(0)
+    }
+
+    func next() -> String { prefix + String(last.wrappingAdd(1, ordering: .relaxed).newValue, radix: 36) }
+}

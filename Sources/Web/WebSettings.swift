@@ -1,0 +1,30 @@
+/// What the web listeners need to know; all of it validated by whoever read it.
+package struct WebSettings: Sendable {
+    package struct Address: Sendable, Equatable {
+        package var host: String
+        /// 0: any free one.
+        package var port: Int
+        package init(host: String, port: Int) { (self.host, self.port) = (host, port) }
+    }
+
+    /// HTTPS: the ACME service and everything else.
+    package var listen: Address
+    /// Plain HTTP: revocation lists, issuer certificates and the root; never ACME.
+    package var httpListen: Address?
+    /// How clients reach the HTTPS listener, such as `https://ca.example:8443`. All URLs handed out begin with it, and it alone is what
+    /// signed URLs are compared with, whatever Host a request names.
+    package var externalURL: String
+    /// Shown to people.
+    package var name = "Chancery"
+    package var version = "development"
+    package var termsOfService: String?
+    package var website: String?
+    package var caaIdentities: [String] = []
+    package var limits = ConnectionLimits()
+    /// Per listener. Further connections wait in the system's queue.
+    package var maximumConnections = 4096
+
+    package init(listen: Address, httpListen: Address?, externalURL: String) {
+        (self.listen, self.httpListen, self.externalURL) = (listen, httpListen, externalURL)
+    }
+}

@@ -1,0 +1,87 @@
+import ACMEClient
+import Agent
+import ArgumentParser
+
+struct AccountCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "account", abstract: "The account at an authority.",
+        discussion: """
+            Examples:
+              chancery account show --ca letsencrypt
+              chancery account update -m new@example.com
+              chancery account rollover
+            """,
+        subcommands: [Show.self, Update.self, Rollover.self, Deactivate.self])
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Asks the authority for the account.", discussion: "Example: chancery account show --ca letsencrypt --json")
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var authority: AuthorityOption
+
+        func run() async throws {
+            try await common.present { (agent) async throws(AgentError) in try await agent.showAccount(authority.ca) }
+        }
+    }
+
+    struct Update: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Changes the account's contacts.",
+            discussion: "Example: chancery account update -m ops@example.com\nWithout -m the contacts are removed.")
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var authority: AuthorityOption
+        @Option(name: [.customShort("m"), .customLong("email")], parsing: .singleValue, help: "A mail address; again for more.")
+        var emails: [String] = []
+
+        func run() async throws {
+            try await common.present { (agent) async throws(AgentError) in
+                try await agent.updateAccount(authority.ca, contacts: emails.map { $0.contains(":") ? $0 : "mailto:\($0)" })
+            }
+        }
+    }
+
+    struct Rollover: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Gives the account a new key.",
+            discussion:
+                "Example: chancery account rollover --ca letsencrypt\nAn interrupted roll-over is settled by the next command.")
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var authority: AuthorityOption
+
+        func run() async throws {
+            try await common.present { (agent) async throws(AgentError) in try await agent.rollOverAccount(authority.ca) }
+        }
+    }
+
+    struct Deactivate: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Ends the account for good.",
+            discussion:
+                "Example: chancery account deactivate --ca letsencrypt\nCertificates stay valid; the next issue makes a new account."
+        )
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var authority: AuthorityOption
+
+        func run() async throws {
+            let agent = common.agent()
+            try await common.reporting { () async throws(AgentError) in try await agent.deactivateAccount(authority.ca) }
+            common.show(ResultLine<AccountView>(.changed, nil), ["The account is deactivated."])
+        }
+    }
+}
+
+extension CommonOptions {
+    /// Runs a command whose result is an account, and shows it.
+    fileprivate func present(_ work: (CertificateAgent) async throws(AgentError) -> AccountView) async throws(AgentError) {
+        let agent = agent()
+        let view = try await reporting { () async throws(AgentError) in try await work(agent) }
+        show(
+            view,
+            [
+                "Authority:   \(view.ca.sanitized)", "Account:     \(view.url.sanitized)",
+                "Status:      \(view.status.sanitized)",
+                "Contacts:    \(view.contacts.isEmpty ? "none" : view.contacts.joined(separator: ", ").sanitized)",
+                "Thumbprint:  \(view.thumbprint)",
+            ])
+    }
+}

@@ -1,0 +1,52 @@
+import ACME
+import ACMEClient
+import Agent
+import ArgumentParser
+import Foundation
+
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "Lists the certificates of the store.",
+        discussion: "Examples:\n  chancery list\n  chancery list --json | jq -r '.[] | select(.isDue) | .name'")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() async throws {
+        let agent = common.agent()
+        let all = agent.list()
+        let good = all.compactMap { try? $0.result.get() }
+        common.show(good, good.map(Report(common).row))
+        if all.isEmpty && !common.json { Terminal.progress("There is no certificate in \(agent.store.path).") }
+        var unreadable = false
+        for entry in all {
+            guard case .failure(let error) = entry.result else { continue }
+            unreadable = true
+            Terminal.complain(error)
+        }
+        if unreadable { try common.end(.failed) }
+    }
+}
+
+struct ShowCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Shows one certificate: files, times, and the command that would issue it again.",
+        discussion: "Examples:\n  chancery show example.com\n  chancery show example.com --json")
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "The certificate, by its first name.") var name: String
+
+    func run() async throws {
+        let agent = common.agent()
+        let details = try await common.reporting { () async throws(AgentError) in try agent.show(name) }
+        common.show(
+            details,
+            Report(common).lines(details.summary) + [
+                "Authority:    \(details.summary.ca.sanitized)",
+                "Key type:     \(details.keyType.rawValue)",
+                "Proof:        \(details.method.how)",
+                "Deploy hook:  \(details.deployHook ?? "none")",
+                "Revoked:      \(details.summary.revoked.map { RFC3339.string($0) } ?? "no")",
+                "Again with:   \(shellLine(["chancery"] + details.command))",
+            ])
+    }
+}

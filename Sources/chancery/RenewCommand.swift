@@ -1,0 +1,42 @@
+import ACMEClient
+import Agent
+import ArgumentParser
+
+struct RenewCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "renew",
+        abstract: "Renews what is due: a third of the lifetime is left.",
+        discussion: """
+            Examples:
+              chancery renew                     for a timer, once or twice a day; exit code 2 when nothing was due
+              chancery renew example.com --force
+
+            Each certificate is renewed as it was issued; the failure of one stops no other. A deploy hook that failed is run again.
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @Argument(help: "One certificate; all that are due without it.") var name: String?
+    @Flag(help: "Renew although not due.") var force = false
+    @Flag(help: "No look-ups before the authority makes them.") var noPreflight = false
+    @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
+
+    func run() async throws {
+        var request = RenewRequest()
+        (request.name, request.force, request.preflight, request.dryRun) = (name, force, !noPreflight, dryRun)
+        let agent = common.agent()
+        let report = try await common.reporting { [request] () async throws(AgentError) in try await agent.renew(request) }
+        for entry in report.entries {
+            switch entry.result {
+            case .success(let outcome): Report(common).issued(outcome)
+            case .failure(let error):
+                if common.json { Terminal.say(json: FailureLine(error, name: entry.name)) }
+                Terminal.progress("\(entry.name):")
+                Terminal.complain(error)
+            }
+        }
+        if report.entries.isEmpty {
+            common.show(ResultLine<CertificateSummary>(report.code, nil), ["There is nothing to renew in \(agent.store.path)."])
+        }
+        try common.end(report.code)
+    }
+}

@@ -1,0 +1,82 @@
+import Foundation
+
+/// Columns for people. Cells are made printable: they may hold what a stranger sent.
+struct Table {
+    private let head: [String]
+    private var rows: [[String]] = []
+
+    init(_ head: [String]) { self.head = head }
+
+    mutating func add(_ cells: [String]) { rows.append(cells.map { printable($0, limit: 400) }) }
+
+    /// Without a line feed at the end. The last column is not padded.
+    var text: String {
+        let all = [head] + rows
+        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+        return all.map { row in
+            zip(row, widths).enumerated().map { column, cell in
+                column == head.count - 1 ? cell.0 : cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
+            }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+}
+
+/// JSON with members in the order given, for `--json`.
+indirect enum JSONText {
+    case null
+    case bool(Bool)
+    case number(Int)
+    case string(String)
+    case array([JSONText])
+    case object([(String, JSONText)])
+
+    static func optional(_ text: String?) -> JSONText { text.map { .string($0) } ?? .null }
+
+    /// RFC 3339 in UTC, whole seconds.
+    static func time(_ date: Date) -> JSONText { .string(seconds(date)) }
+
+    var text: String {
+        switch self {
+        case .null: "null"
+        case .bool(let value): value ? "true" : "false"
+        case .number(let value): String(value)
+        case .string(let value): jsonString(value, limit: .max)
+        case .array(let items): "[" + items.map(\.text).joined(separator: ",") + "]"
+        case .object(let members): "{" + members.map { "\(jsonString($0.0)):\($0.1.text)" }.joined(separator: ",") + "}"
+        }
+    }
+}
+
+/// `2026-11-24T10:00:00Z`.
+func seconds(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
+
+/// A list command's rows as a table, or as one JSON array.
+func printRows(_ head: [String], json: Bool, _ rows: [(cells: [String], json: JSONText)]) {
+    if json {
+        say(JSONText.array(rows.map(\.json)).text)
+    } else {
+        var table = Table(head)
+        for row in rows { table.add(row.cells) }
+        say(table.text)
+    }
+}
+
+/// One thing as `Key: value` lines, or as one JSON object.
+func printFacts(_ facts: [(label: String, name: String, value: JSONText)], json: Bool) {
+    if json {
+        say(JSONText.object(facts.map { ($0.name, $0.value) }).text)
+        return
+    }
+    let width = facts.map(\.label.count).max() ?? 0
+    for fact in facts {
+        let value: String
+        switch fact.value {
+        case .null: continue
+        case .string(let text): value = printable(text)
+        case .array(let items):
+            value = items.map { if case .string(let text) = $0 { printable(text) } else { $0.text } }.joined(separator: ", ")
+        default: value = fact.value.text
+        }
+        say("\(fact.label):\(String(repeating: " ", count: width - fact.label.count + 1))\(value)")
+    }
+}

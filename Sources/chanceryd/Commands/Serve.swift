@@ -1,0 +1,58 @@
+import ArgumentParser
+import Authority
+import Foundation
+import Logging
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve the authority in the foreground; on an empty folder make it first.",
+        discussion: """
+            Stops on SIGTERM or SIGINT, after the requests in flight. SIGHUP reads tls-certificate and tls-key again.
+
+              chanceryd serve --data ./ca
+              chanceryd serve --data ./ca --external-url https://ca.example.org:8443
+              chanceryd serve --data ./ca --listen 127.0.0.1:8443 --http-listen 127.0.0.1:8080 --allow-address 127.0.0.0/8
+            """)
+    @OptionGroup var place: DataOptions
+    @OptionGroup(title: "Settings") var flags: SettingFlags
+
+    func run() async throws {
+        let folder = DataFolder(path: try place.folder)
+        let state = try folder.state()
+        let settings = try effectiveSettings(folder.path, flags: flags).settings
+        let logger = makeLogger(settings)
+        signal(SIGHUP, SIG_IGN)
+        try makeFolder(folder.path)
+        let lock = try FolderLock(folder.path)
+        // Before anything is made: a port in use should leave no half-made authority behind.
+        let listen = try PortReservation(settings.listen, setting: "listen")
+        let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
+        let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
+
+        let outcome = try await setUp(folder, CeremonyPlan(settings), settings)
+        for line in outcome.lines(folder) { say(line) }
+        let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
+        let wiring = Wiring(
+            folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
+            around: .real,
+            logger: logger)
+        let bound = "Listening: https \(listen.bound), http \(httpListen.bound)"
+        try await wiring.run(issuer) {
+            if state != .complete {
+                for line in firstCertificateLines(directory: addresses.directory, root: folder.root) { say(line) }
+            }
+            say(bound)
+            say("Ready: \(addresses.directory)")
+        }
+        lock.release()
+    }
+}
+
+/// Every room's events, one line each on standard error.
+func makeLogger(_ settings: Settings) -> Logger {
+    LoggingSystem.bootstrap { label in
+        LineLogHandler(
+            label: label, format: settings.logFormat, sink: .standardError, now: { Date() }, logLevel: settings.logLevel)
+    }
+    return Logger(label: "chanceryd")
+}

@@ -1,0 +1,109 @@
+import Foundation
+import Logging
+
+/// One event, one line, on a sink.
+/// Text: `2026-11-24T10:00:00.123Z info  Order created account="…" order=…`; JSON: one object with `time`, `level`, `label`,
+/// `message` and the metadata as members of their own names (a name that collides is prefixed with `_`).
+struct LineLogHandler: LogHandler {
+    let label: String
+    let format: LogFormat
+    let sink: LogSink
+    let now: @Sendable () -> Date
+    var logLevel: Logger.Level
+    var metadata: Logger.Metadata = [:]
+    var metadataProvider: Logger.MetadataProvider?
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var all = metadata
+        if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
+        if let own = event.metadata { all.merge(own) { $1 } }
+        if let error = event.error { all["error"] = all["error"] ?? "\(error)" }
+        sink.log(logLine(format, now(), event.level, label, event.message.description, all))
+    }
+}
+
+/// With its line feed, and no other in it.
+func logLine(
+    _ format: LogFormat, _ time: Date, _ level: Logger.Level, _ label: String, _ message: String, _ metadata: Logger.Metadata
+)
+    -> String
+{
+    let pairs = metadata.sorted { $0.key < $1.key }
+    switch format {
+    case .text:
+        var line = "\(timestamp(time)) \(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(printable(message))"
+        for (key, value) in pairs { line += " \(bareKey(key))=\(textual(value))" }
+        return line + "\n"
+    case .json:
+        var line =
+            "{\"time\":\"\(timestamp(time))\",\"level\":\"\(level.rawValue)\",\"label\":\(jsonString(label)),\"message\":\(jsonString(message))"
+        for (key, value) in pairs {
+            let name = ["time", "level", "label", "message"].contains(key) ? "_\(key)" : key
+            line += ",\(jsonString(name)):\(json(value))"
+        }
+        return line + "}\n"
+    }
+}
+
+/// Milliseconds in UTC, RFC 3339.
+func timestamp(_ time: Date) -> String {
+    time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+}
+
+/// Anything but visible ASCII, and what would end a key, becomes `_`.
+private func bareKey(_ key: String) -> String {
+    String(key.unicodeScalars.map { (0x21...0x7E).contains($0.value) && $0 != "=" && $0 != "\"" ? Character($0) : "_" })
+}
+
+/// Bare where it cannot be misread, quoted and escaped otherwise.
+private func textual(_ value: Logger.MetadataValue) -> String {
+    let text: String
+    switch value {
+    case .string(let string): text = string
+    case .stringConvertible(let convertible): text = convertible.description
+    case .array(let items): return "[" + items.map(textual).joined(separator: ",") + "]"
+    case .dictionary(let members):
+        return "{" + members.sorted { $0.key < $1.key }.map { "\(bareKey($0.key))=\(textual($0.value))" }.joined(separator: ",")
+            + "}"
+    }
+    let isBare = text.utf8.allSatisfy {
+        (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
+            || [0x2D, 0x2E, 0x2F, 0x3A, 0x5F, 0x2A, 0x40].contains($0)
+    }
+    if isBare, !text.isEmpty { return text }
+    return "\"" + printable(text).replacing("\"", with: "\\\"") + "\""
+}
+
+private func json(_ value: Logger.MetadataValue) -> String {
+    switch value {
+    case .string(let string): jsonString(string)
+    case .stringConvertible(let convertible): jsonString(convertible.description)
+    case .array(let items): "[" + items.map(json).joined(separator: ",") + "]"
+    case .dictionary(let members):
+        "{" + members.sorted { $0.key < $1.key }.map { "\(jsonString($0.key)):\(json($0.value))" }.joined(separator: ",") + "}"
+    }
+}
+
+/// RFC 8259 section 7, and what terminals act upon escaped too; cut like `printable`.
+func jsonString(_ text: String, limit: Int = 4096) -> String {
+    var result = "\""
+    for scalar in text.unicodeScalars.prefix(limit) {
+        switch scalar.value {
+        case 0x22: result += "\\\""
+        case 0x5C: result += "\\\\"
+        case 0x0A: result += "\\n"
+        case 0x0D: result += "\\r"
+        case 0x09: result += "\\t"
+        case ..<0x20, 0x7F...0x9F, 0x2028...0x2029, 0x200E...0x200F, 0x202A...0x202E, 0x2066...0x2069, 0xFEFF:
+            let digits = String(scalar.value, radix: 16)
+            result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        default: result.unicodeScalars.append(scalar)
+        }
+    }
+    return result + (text.unicodeScalars.count > limit ? "…\"" : "\"")
+}

@@ -1,0 +1,111 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+
+/// A TCP or TLS server on a loopback address that does to its visitors what a test tells it to, and remembers what they sent.
+final class HostileServer: Sendable {
+    /// What happens once a request's header is there; nil: when the connection (or the TLS handshake) is.
+    typealias Act = @Sendable (_ request: String, _ channel: any Channel) -> Void
+
+    let port: Int
+    private let listener: any Channel
+    private let record: Record
+
+    private final class Record: Sendable {
+        let requests = Mutex<[String]>([])
+        let connections = Mutex(0)
+        let received = Mutex<[UInt8]>([])
+    }
+
+    init(at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, greets: Bool = false, _ act: @escaping Act)
+        async throws
+    {
+        let record = Record()
+        listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try channel.pipeline.syncOperations.addHandler(Host(record, greets, act))
+                }
+            }
+            .bind(host: host, port: port).get()
+        self.port = listener.localAddress?.port ?? 0
+        self.record = record
+    }
+
+    /// One server on each of the addresses, all on the same port.
+    static func together(_ hosts: [String], _ acts: [Act]) async throws -> [HostileServer] {
+        var servers: [HostileServer] = []
+        while servers.count < hosts.count {
+            do {
+                for (host, act) in zip(hosts, acts) {
+                    servers.append(try await HostileServer(at: host, port: servers.first?.port ?? 0, act))
+                }
+            } catch let taken as IOError where taken.errnoCode == EADDRINUSE {
+                servers = []
+            }
+        }
+        return servers
+    }
+
+    /// A port that nothing listens to any more.
+    static func unused() async throws -> Int {
+        let server = try await HostileServer { _, _ in }
+        try await server.listener.close()
+        return server.port
+    }
+
+    deinit { listener.close(promise: nil) }
+
+    var requests: [String] { record.requests.withLock { $0 } }
+    var connections: Int { record.connections.withLock { $0 } }
+    /// What came in, after decryption.
+    var received: [UInt8] { record.received.withLock { $0 } }
+
+    /// Sends `text` and closes.
+    static func say(_ text: String) -> Act { { _, channel in send(text, channel, close: true) } }
+
+    static func send(_ text: String, _ channel: any Channel, close: Bool) {
+        channel.writeAndFlush(ByteBuffer(string: text)).whenComplete { _ in if close { channel.close(promise: nil) } }
+    }
+
+    /// Sends `text` again and again until the other side has enough.
+    static func flood(_ text: String) -> Act {
+        { _, channel in
+            @Sendable func more() {
+                channel.writeAndFlush(ByteBuffer(string: text)).whenSuccess { channel.eventLoop.execute { more() } }
+            }
+            more()
+        }
+    }
+
+    private final class Host: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let record: Record
+        private let greets: Bool
+        private let act: Act
+        private var text = ""
+
+        init(_ record: Record, _ greets: Bool, _ act: @escaping Act) {
+            (self.record, self.greets, self.act) = (record, greets, act)
+        }
+
+        func channelActive(context: ChannelHandlerContext) {
+            record.connections.withLock { $0 += 1 }
+            if greets { act("", context.channel) }
+        }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let buffer = unwrapInboundIn(data)
+            record.received.withLock { $0 += Array(buffer.readableBytesView) }
+            text += String(decoding: buffer.readableBytesView, as: UTF8.self)
+            guard !greets, text.hasSuffix("\r\n\r\n") else { return }
+            record.requests.withLock { $0.append(text) }
+            act(text, context.channel)
+            text = ""
+        }
+        func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    }
+}
