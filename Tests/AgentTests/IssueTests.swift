@@ -24,13 +24,8 @@ struct IssueTests {
         return request
     }
 
-<<<<<<< HEAD
-    private func agent(_ ca: FakeCA) -> CertificateAgent {
-        ca.agent(folder.path("store")) { [events] in events.add($0) }
-=======
     private func agent(_ ca: FakeCA) -> CertificateAgent {
         ca.agent(folder.path("store"), tell: { [events] in events.add($0) })
->>>>>>> 97bc2dd141515f13555e1ba5d9e9c31a7a7a9dec
     }
 
     private func mode(_ path: String) throws -> Int {
