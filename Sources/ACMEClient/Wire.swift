@@ -95,7 +95,9 @@ final class Wire: Sendable {
         var body: [UInt8] = []
         if request.method != "HEAD" {
             for try await part in answer.body {
-                guard body.count + part.readableBytes <= limit else { throw ACMEClientError.tooLarge(limit: limit, url: request.url) }
+                guard body.count + part.readableBytes <= limit else {
+                    throw ACMEClientError.tooLarge(limit: limit, url: request.url)
+                }
                 body.append(contentsOf: part.readableBytesView)
             }
         }

@@ -1,5 +1,6 @@
 package import ACME
 package import ACMEClient
+
 package import struct Foundation.Date
 
 /// How a command ends, as its process's status.
@@ -47,7 +48,9 @@ package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
         case .problem(let problem, _) where Self.needPerson.contains(problem.errorType):
             self.init(.needsPerson, error.description, problem: problem)
         case .failed(_, let problem):
-            self.init(problem.map { Self.needPerson.contains($0.errorType) } ?? false ? .needsPerson : .failed, error.description, problem: problem)
+            self.init(
+                problem.map { Self.needPerson.contains($0.errorType) } ?? false ? .needsPerson : .failed, error.description,
+                problem: problem)
         default: self.init(.failed, error.description, problem: error.problem)
         }
     }

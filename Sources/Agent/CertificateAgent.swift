@@ -20,7 +20,8 @@ package struct CertificateAgent: Sendable {
         store: StoreFolder, configuration: ACMEClient.Configuration, lockPatience: Duration = .seconds(60),
         tell: @escaping @Sendable (AgentEvent) -> Void,
         connect: @escaping @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient = {
-            (directory, configuration) throws(ACMEClientError) in try ACMEClient(directory: directory, configuration: configuration)
+            (directory, configuration) throws(ACMEClientError) in
+            try ACMEClient(directory: directory, configuration: configuration)
         }
     ) {
         (self.store, self.configuration, self.tell, self.lockPatience, self.connect) = (
@@ -46,7 +47,9 @@ package struct CertificateAgent: Sendable {
     }
 
     /// - Parameter root: a PEM file that is trusted for this CA, now and, once it has answered, in future.
-    func open(_ ca: String, root: String? = nil) async throws(AgentError) -> (client: ACMEClient, directory: Directory, root: String?) {
+    func open(_ ca: String, root: String? = nil) async throws(AgentError) -> (
+        client: ACMEClient, directory: Directory, root: String?
+    ) {
         var settings = configuration
         var given: String?
         if let root {

@@ -24,7 +24,10 @@ extension CertificateAgent {
             do throws(ACMEClientError) { state = try await account.state() } catch {
                 // Some CAs do not show accounts; they find them, though.
                 guard case .problem = error else { throw AgentError(error) }
-                guard let found = try await asking({ () async throws(ACMEClientError) in try await account.client.findAccount(account.key) })
+                guard
+                    let found = try await asking({ () async throws(ACMEClientError) in
+                        try await account.client.findAccount(account.key)
+                    })
                 else { throw AgentError(error) }
                 state = found.state
             }

@@ -88,6 +88,7 @@ package func shellLine(_ words: [String]) -> String {
             default: "-_./:=@%+,".utf8.contains(byte)
             }
         }
-        return plain && !word.isEmpty ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        return plain && !word.isEmpty
+            ? word : "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }.joined(separator: " ")
 }

@@ -68,10 +68,13 @@ extension CertificateAgent {
             let old = try store.lineage(Lineage.name(for: first))
             let ca = try directoryURL(request.ca ?? old?.ca)
             var plan = IssuePlan(
-                names: names.map(\.text), ca: ca, method: request.method ?? old?.method, keyType: request.keyType ?? old?.keyType ?? .p256,
+                names: names.map(\.text), ca: ca, method: request.method ?? old?.method,
+                keyType: request.keyType ?? old?.keyType ?? .p256,
                 deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
             plan.method = plan.method.map(\.absolute)
-            if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil, !old.isDue(now: configuration.now()) {
+            if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil,
+                !old.isDue(now: configuration.now())
+            {
                 tell(.notDue(name: old.name, due: old.due))
                 return .notDue(summary(of: old))
             }

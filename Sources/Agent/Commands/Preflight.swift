@@ -22,7 +22,8 @@ extension CertificateAgent {
         for name in names {
             guard let reason = await Self.lookUp(name) else { continue }
             throw .needsPerson(
-                "\(name) has no address (\(reason)), so the CA could not connect to it. Make its A or AAAA record first, or skip this check with --no-preflight.")
+                "\(name) has no address (\(reason)), so the CA could not connect to it. Make its A or AAAA record first, or skip this check with --no-preflight."
+            )
         }
     }
 

@@ -28,7 +28,8 @@ extension CertificateAgent {
         }
         if request.binding == nil, directory.meta?.externalAccountRequired == true || catalogueEntry(ca)?.bindingNeeded == true {
             throw .needsPerson(
-                "This CA binds accounts to its customers: get a key identifier and a MAC key from it, and give them with --eab-kid and --eab-hmac-key-file.")
+                "This CA binds accounts to its customers: get a key identifier and a MAC key from it, and give them with --eab-kid and --eab-hmac-key-file."
+            )
         }
         if request.dryRun, request.binding != nil {
             throw .needsPerson("A dry run without an account would use the account binding up. Issue without --dry-run first.")
