@@ -55,7 +55,9 @@ struct IssueTests {
         time.advance(86_400 * 3.9)
         #expect(try await agent.renew(RenewRequest()).code == .nothingToDo)
         time.advance(86_400 * 0.2)
-        let report = try await agent.renew(RenewRequest())
+        var unchecked = RenewRequest()
+        unchecked.preflight = false
+        let report = try await agent.renew(unchecked)
         #expect(report.code == .changed, "\(report)")
         let shown = try agent.show("a.test")
         #expect(shown.summary.serial != first.serial)
