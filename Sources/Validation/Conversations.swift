@@ -1,6 +1,4 @@
 internal import NIOCore
-internal import NIOSSL
-internal import NIOTLS
 
 /// Sends one request and hands over one answer, then closes.
 final class HTTPExchange: ChannelInboundHandler {
@@ -29,42 +27,6 @@ final class HTTPExchange: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         do { outcome.succeed(try reader.end()) } catch { outcome.fail(Mishap(whileConnected: error)) }
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        outcome.fail(Mishap(whileConnected: error))
-        context.close(promise: nil)
-    }
-}
-
-/// What a TLS handshake brought to light.
-struct Handshake: Sendable {
-    /// The protocol negotiated by ALPN.
-    let negotiated: String?
-    /// The first certificate's DER; the others do not matter.
-    let certificate: [UInt8]
-}
-
-/// Waits for the handshake's end and closes; sends nothing.
-final class HandshakeWitness: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let certificate: NIOLoopBoundBox<[UInt8]>
-    private let outcome: EventLoopPromise<Handshake>
-
-    init(_ certificate: NIOLoopBoundBox<[UInt8]>, _ outcome: EventLoopPromise<Handshake>) {
-        (self.certificate, self.outcome) = (certificate, outcome)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent else { return }
-        outcome.succeed(Handshake(negotiated: negotiated, certificate: certificate.value))
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        outcome.fail(Mishap.tls("the connection was closed before the handshake was done"))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -8,9 +8,7 @@ internal import Synchronization
 struct Dialer: Sendable {
     let group: any EventLoopGroup
     private let web: NIOSSLContext?
-    private let proof: NIOSSLContext?
-
-    static let alpn = "acme-tls/1"
+    private let proof: ProofTLS?
 
     init(group: any EventLoopGroup) {
         self.group = group
@@ -21,17 +19,7 @@ struct Dialer: Sendable {
         configuration.certificateVerification = .none
         configuration.applicationProtocols = ["http/1.1"]
         web = try? NIOSSLContext(configuration: configuration)
-        // Needed for the callback to be asked, which then decides alone; no root is consulted.
-        configuration.certificateVerification = .noHostnameVerification
-        configuration.trustRoots = .certificates([])
-        configuration.applicationProtocols = [Self.alpn]
-        // P-521 is not among BoringSSL's own; in TLS 1.2 a curve that is not listed may not be in a certificate either.
-        configuration.curves = [.x25519, .secp256r1, .secp384r1, .secp521r1]
-        configuration.verifySignatureAlgorithms = [
-            .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512, .ed25519, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
-            .rsaPssRsaeSha512, .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,
-        ]
-        proof = try? NIOSSLContext(configuration: configuration)
+        proof = try? ProofTLS()
     }
 
     /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address.
@@ -51,13 +39,7 @@ struct Dialer: Sendable {
     func handshake(_ name: String, _ address: IPAddress, _ port: Int, patience: TimeAmount) async throws(Mishap) -> Handshake {
         try await converse(address, port, patience) { [proof] pipeline, outcome in
             guard let proof else { throw Mishap.tls("TLS cannot be set up here") }
-            let certificate = NIOLoopBoundBox<[UInt8]>([], eventLoop: pipeline.eventLoop)
-            let tls = try NIOSSLClientHandler(context: proof, serverHostname: name) { chain, verdict in
-                certificate.value = (try? chain.first?.toDERBytes()) ?? []
-                verdict.succeed(.certificateVerified)
-            }
-            try pipeline.addHandler(tls)
-            try pipeline.addHandler(HandshakeWitness(certificate, outcome))
+            try pipeline.addHandler(HandshakeHandler(proof.session(name), outcome))
         }
     }
 
