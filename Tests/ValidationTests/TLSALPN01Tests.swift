@@ -110,14 +110,18 @@ struct TLSALPN01Tests {
         #expect(problem.says("more than 65536 bytes"), "\(problem.detail ?? "")")
     }
 
-    @Test(arguments: [80, 40, 112, 120, 255] as [UInt8])
-    func `an alert is told by its name or number`(alert: UInt8) async throws {
+    @Test(
+        arguments: [
+            (40, "handshake failure"), (80, "internal error"), (112, "unrecognized name"), (120, "no application protocol"),
+            (255, "error"),
+        ] as [(UInt8, String)])
+    func `an alert is told by its name, or number`(alert: UInt8, says: String) async throws {
         let server = try await HostileServer(on: .connection) { _, channel in
             channel.writeAndFlush(ByteBuffer(bytes: [0x15, 3, 3, 0, 2, 2, alert]), promise: nil)
         }
         let problem = try await Setting(port: server.port).problem(.tlsALPN01)
         #expect(problem.errorType == .tls)
-        #expect(problem.says("alert") || problem.says("error"), "\(problem.detail ?? "")")
+        #expect(problem.says(says), "\(problem.detail ?? "")")
     }
 
     @Test(arguments: [
