@@ -56,9 +56,14 @@ final class HandshakeWitness: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     private let certificate: NIOLoopBoundBox<[UInt8]>
     private let outcome: EventLoopPromise<Handshake>
+    private let greeting: GreetingReader?
 
-    init(_ certificate: NIOLoopBoundBox<[UInt8]>, _ outcome: EventLoopPromise<Handshake>) {
-        (self.certificate, self.outcome) = (certificate, outcome)
+    /// - Parameter greeting: knows what was negotiated when TLS 1.2 ends over the certificate's key usage, which is then no fault.
+    init(
+        _ certificate: NIOLoopBoundBox<[UInt8]>, _ outcome: EventLoopPromise<Handshake>,
+        tolerating greeting: GreetingReader? = nil
+    ) {
+        (self.certificate, self.outcome, self.greeting) = (certificate, outcome, greeting)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
@@ -74,7 +79,12 @@ final class HandshakeWitness: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        outcome.fail(Mishap(whileConnected: error))
+        let mishap = Mishap(whileConnected: error)
+        if let greeting, case .tls(Mishap.keyUsage) = mishap, !certificate.value.isEmpty {
+            outcome.succeed(Handshake(negotiated: greeting.negotiated, certificate: certificate.value))
+        } else {
+            outcome.fail(mishap)
+        }
         context.close(promise: nil)
     }
 }

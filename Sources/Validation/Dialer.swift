@@ -9,6 +9,7 @@ struct Dialer: Sendable {
     let group: any EventLoopGroup
     private let web: NIOSSLContext?
     private let proof: NIOSSLContext?
+    private let proofByTLS12: NIOSSLContext?
 
     static let alpn = "acme-tls/1"
 
@@ -32,6 +33,14 @@ struct Dialer: Sendable {
             .rsaPssRsaeSha512, .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,
         ]
         proof = try? NIOSSLContext(configuration: configuration)
+        configuration.maximumTLSVersion = .tlsv12
+        // Only those in which the server signs.
+        configuration.cipherSuiteValues = [
+            .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ]
+        proofByTLS12 = try? NIOSSLContext(configuration: configuration)
     }
 
     /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address.
@@ -48,16 +57,30 @@ struct Dialer: Sendable {
     }
 
     /// RFC 8737 section 3: ALPN and SNI exactly these, TLS 1.2 or later, and the certificate whatever it is.
+    ///
+    /// Certificates whose key usage lacks digitalSignature, as lego's, make BoringSSL end the handshake, which RFC 8737 does not ask for.
+    /// Under TLS 1.2 it does so only when the server's signature has been verified; by then all that counts is known.
     func handshake(_ name: String, _ address: IPAddress, _ port: Int, patience: TimeAmount) async throws(Mishap) -> Handshake {
-        try await converse(address, port, patience) { [proof] pipeline, outcome in
-            guard let proof else { throw Mishap.tls("TLS cannot be set up here") }
+        do { return try await handshake(name, address, port, patience, proof, isTolerant: false) } catch {
+            guard case .tls(Mishap.keyUsage) = error else { throw error }
+        }
+        return try await handshake(name, address, port, patience, proofByTLS12, isTolerant: true)
+    }
+
+    private func handshake(
+        _ name: String, _ address: IPAddress, _ port: Int, _ patience: TimeAmount, _ context: NIOSSLContext?, isTolerant: Bool
+    ) async throws(Mishap) -> Handshake {
+        try await converse(address, port, patience) { pipeline, outcome in
+            guard let context else { throw Mishap.tls("TLS cannot be set up here") }
             let certificate = NIOLoopBoundBox<[UInt8]>([], eventLoop: pipeline.eventLoop)
-            let tls = try NIOSSLClientHandler(context: proof, serverHostname: name) { chain, verdict in
+            let tls = try NIOSSLClientHandler(context: context, serverHostname: name) { chain, verdict in
                 certificate.value = (try? chain.first?.toDERBytes()) ?? []
                 verdict.succeed(.certificateVerified)
             }
+            let greeting = isTolerant ? GreetingReader() : nil
+            if let greeting { try pipeline.addHandler(greeting) }
             try pipeline.addHandler(tls)
-            try pipeline.addHandler(HandshakeWitness(certificate, outcome))
+            try pipeline.addHandler(HandshakeWitness(certificate, outcome, tolerating: greeting))
         }
     }
 

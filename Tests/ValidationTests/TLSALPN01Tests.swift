@@ -1,5 +1,6 @@
 import ACME
 import Crypto
+import CryptoExtras
 import NIOCore
 import NIOSSL
 import SwiftASN1
@@ -11,12 +12,16 @@ import X509
 
 @Suite(.timeLimit(.minutes(1)))
 struct TLSALPN01Tests {
+    static let rsa =
+        (try? _RSA.Signing.PrivateKey(keySize: .bits2048)).map { Certificate.PrivateKey($0) } ?? .init(P256.Signing.PrivateKey())
     static let good: [String: @Sendable () -> Proof] = [
         "as it should be": { Proof() },
         "the name in upper case": { Proof(names: [.dnsName("A.TEST")]) },
         "P-384": { Proof(key: .init(P384.Signing.PrivateKey())) },
         "P-521": { Proof(key: .init(P521.Signing.PrivateKey())) },
         "Ed25519": { Proof(key: .init(Curve25519.Signing.PrivateKey())) },
+        "RSA": { Proof(key: rsa) },
+        "RSA that may only encipher, as lego makes it": { Proof(key: rsa, keyUsage: KeyUsage(keyEncipherment: true)) },
     ]
     @Test(arguments: good.keys.sorted(), [TLSVersion.tlsv12, .tlsv13])
     func `S8737-3-3 S8737-3-4 a right proof is accepted, and no data is sent`(name: String, version: TLSVersion) async throws {
@@ -27,6 +32,30 @@ struct TLSALPN01Tests {
         let result = try await Setting(port: server.port).validate(.tlsALPN01)
         #expect(throws: Never.self) { try result.get() }
         #expect(server.received.isEmpty, "S8737-4-1")
+    }
+
+    @Test func `S8737-3-2 a certificate that may only encipher excuses nothing else`() async throws {
+        let proof = Proof(key: Self.rsa, keyUsage: KeyUsage(keyEncipherment: true))
+        let plain = try await HostileServer(tls: proof.serverContext(alpn: ["h2"]), on: .connection) { _, _ in }
+        #expect(try await Setting(port: plain.port).problem(.tlsALPN01).errorType == .tls)
+        var other = proof
+        other.value = [0x04, 0x20] + [UInt8](repeating: 7, count: 32)
+        let wrong = try await HostileServer(tls: other.serverContext(alpn: ["acme-tls/1"]), on: .connection) { _, _ in }
+        #expect(try await Setting(port: wrong.port).problem(.tlsALPN01).errorType == .incorrectResponse)
+    }
+
+    @Test func `the protocol is read off a hello that comes byte by byte, and off no other`() throws {
+        let list: [UInt8] = [0, 11, 10] + Array("acme-tls/1".utf8)
+        let extensions: [UInt8] = [0xff, 1, 0, 1, 0, 0, 16, 0, 13] + list
+        let body = [3, 3] + [UInt8](repeating: 1, count: 32) + [0, 0xc0, 0x2f, 0, 0, UInt8(extensions.count)] + extensions
+        let record: [UInt8] = [22, 3, 3, 0, UInt8(body.count + 4), 2, 0, 0, UInt8(body.count)] + body
+        for count in record.indices { #expect(GreetingReader.negotiated(ByteBuffer(bytes: record.prefix(count))) == nil) }
+        #expect(GreetingReader.negotiated(ByteBuffer(bytes: record + [22, 3])) == "acme-tls/1")
+        for (index, byte) in [(0, 21), (5, 1), (6, 1), (43, 255), (48, 255)] as [(Int, UInt8)] {
+            var broken = record
+            broken[index] = byte
+            #expect(GreetingReader.negotiated(ByteBuffer(bytes: broken)) == nil, "\(index)")
+        }
     }
 
     static let bad: [String: (proof: @Sendable () -> Proof, says: String)] = [
