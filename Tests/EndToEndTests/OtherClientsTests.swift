@@ -105,7 +105,7 @@ import Testing
         try await caddy.stop()
     }
 
-    @Test func `Apache's mod_md gets a certificate by http-01 and serves it after a reload`() async throws {
+    @Test func `Apache's mod_md gets a certificate by http-01 and serves it after a restart`() async throws {
         let authority = try await TestAuthority(names: NameServer())
         let folder = try TemporaryFolder()
         // Read by the workers, who are not allowed into the data folder.
@@ -147,7 +147,7 @@ import Testing
             """)
         let apache = try RunningProgram("apache2", ["-f", configuration, "-D", "FOREGROUND"], log: folder.path("log"))
         try await apache.printed("has been setup and changes will be activated", limit: 90)
-        apache.signal(SIGUSR1)
+        apache.signal(SIGHUP)
         try await serves("www.md.e2e.test", tls, authority, apache)
         try await apache.stop()
     }
