@@ -71,7 +71,8 @@ extension ACMEClientError: CustomStringConvertible {
 }
 
 extension Problem {
-    /// Type, detail, page to visit, algorithms and subproblems for a person, safe for a terminal. At most 20 subproblems.
+    /// Type, detail, page to visit, algorithms and subproblems for a person, safe for a terminal. At most 20 subproblems; of those that
+    /// concern no identifier, such as each of several failed queries (RFC 8555 section 8.2), only what the detail does not say.
     public var sentence: String {
         let kind = type.hasPrefix("urn:ietf:params:acme:error:") ? String(type.dropFirst(27)) : type
         var text = kind.sanitized
@@ -79,7 +80,7 @@ extension Problem {
         if let identifier { text = "\(identifier.value.sanitized): \(text)" }
         if let instance { text += " (see \(instance.sanitized))" }
         if let algorithms { text += " (it takes \(algorithms.prefix(10).joined(separator: ", ").sanitized))" }
-        for subproblem in (subproblems ?? []).prefix(20) {
+        for subproblem in (subproblems ?? []).prefix(20) where subproblem.identifier != nil || detail == nil {
             var flat = subproblem
             flat.subproblems = nil
             text += "; \(flat.sentence)"

@@ -78,7 +78,7 @@ final class Wire: Sendable {
             throw error
         } catch {
             if Task.isCancelled || error is CancellationError { throw .cancelled }
-            if case NIOSSLError.handshakeFailed(let why) = error { throw .untrusted(String(describing: why), url: request.url) }
+            if case NIOSSLError.handshakeFailed(let why) = error { throw .untrusted(Self.reason(why), url: request.url) }
             throw .transport(Self.reason(error), url: request.url)
         }
     }
@@ -102,6 +102,12 @@ final class Wire: Sendable {
             }
         }
         return WireAnswer(status: Int(answer.status.code), headers: headers, body: body)
+    }
+
+    /// BoringSSL's word, `CERTIFICATE_VERIFY_FAILED`, without its numbers and the place in its source.
+    private static func reason(_ error: BoringSSLError) -> String {
+        let words = String(describing: error).split { !($0.isUppercase || $0.isNumber || $0 == "_") }
+        return words.first { $0.contains("_") && $0.count > 3 }.map(String.init) ?? "the TLS handshake failed"
     }
 
     /// What a person can act on; the libraries' own texts say too much or too little.

@@ -125,7 +125,7 @@ extension Logger.Metadata {
         if let account { metadata["account"] = "\(account.text)" }
         if let order { metadata["order"] = "\(order.text)" }
         if let authorization { metadata["authorization"] = "\(authorization.text)" }
-        if let serial { metadata["serial"] = "\(serial.hex)" }
+        if let serial { metadata["serial"] = "\(Certificate509.text(of: serial))" }
         if let error { metadata["error"] = "\(error)" }
         return metadata
     }

@@ -354,6 +354,8 @@ struct ClientTests {
         let text = ACMEClientError.problem(problem, url: "https://ca.test/\u{1b}]0;x").description
         #expect(text.contains("rejectedIdentifier: no \\u{1b}[31m\\u{202e}\\u{d}\\u{a}\\u{9b}x"))
         #expect(text.contains("a.test: caa: CAA says no"))
+        let queries = [Problem(.connection, 400, "Query 1: the same."), Problem(.connection, 400, "Query 2: the same.")]
+        #expect(Problem(.connection, 400, "refused", subproblems: queries).sentence == "connection: refused")
         #expect(text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F && !(0x80...0x9F).contains($0.value) })
         #expect(String(repeating: "x", count: 5000).sanitized.count == 601)
     }

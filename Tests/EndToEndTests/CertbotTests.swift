@@ -6,12 +6,8 @@ import Testing
 @Suite(.serialized) struct CertbotTests {
     /// certbot with folders of its own; `script/install test` puts it beside the build.
     private func certbot(_ authority: TestAuthority, _ folder: TemporaryFolder, _ arguments: [String]) async throws -> String {
-        let project = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent().path
-        let own = "\(project)/.build-tools/certbot/bin/certbot"
-        let program = FileManager.default.isExecutableFile(atPath: own) ? own : "certbot"
-        return try await Program.succeed(
-            program,
+        try await Program.succeed(
+            Tools.certbot("certbot"),
             arguments + [
                 "--non-interactive", "--server", authority.directory, "--config-dir", folder.path("etc"),
                 "--work-dir", folder.path("var"), "--logs-dir", folder.path("log"),

@@ -202,6 +202,16 @@ struct RequestTrap: CustomTestStringConvertible, Sendable {
         #expect(request.publicKey == Self.key.publicKey)
     }
 
+    @Test(
+        arguments: [
+            ([192, 0, 2, 1], "192.0.2.1"), ([0x20, 1, 0xd, 0xb8] + [UInt8](repeating: 0, count: 11) + [1], "2001:db8::1"),
+            ([UInt8](repeating: 0, count: 16), "::"), ([0xfe, 0x80] + [UInt8](repeating: 0, count: 14), "fe80::"),
+            ([0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0], "1:0:2::3:0:0"),
+            ([0, 1, 0, 0, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0, 7], "1:0:2:3:4:5:6:7"),
+            ([0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 3, 0, 4], "1::2:0:0:3:4"),
+        ] as [([UInt8], String)])
+    func `an address is written as RFC 5952 wants it`(octets: [UInt8], text: String) { #expect(octets.addressText == text) }
+
     @Test func `wishes that are not granted are noticed`() throws {
         var draft = RequestDraft()
         let names = DER.sequence(
@@ -216,7 +226,7 @@ struct RequestTrap: CustomTestStringConvertible, Sendable {
         #expect(
             request.otherNames == [
                 "IP address 192.0.2.1", "e-mail address a@b", "other name", "URI https://a", "directory name", "registered ID",
-                "IP address 0:0:0:0:0:0:0:1",
+                "IP address ::1",
             ])
     }
 

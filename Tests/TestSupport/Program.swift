@@ -43,11 +43,12 @@ package struct Program: Sendable {
         let (out, err, text) = (scratch.path("out"), scratch.path("err"), scratch.path("in"))
         for file in [out, err] { _ = FileManager.default.createFile(atPath: file, contents: nil) }
         try (input ?? "").write(toFile: text, atomically: false, encoding: .utf8)
-        process.standardOutput = FileHandle(forWritingAtPath: out)
-        process.standardError = FileHandle(forWritingAtPath: err)
-        process.standardInput = FileHandle(forReadingAtPath: text)
+        let handles = (FileHandle(forReadingAtPath: text), FileHandle(forWritingAtPath: out), FileHandle(forWritingAtPath: err))
+        (process.standardInput, process.standardOutput, process.standardError) = handles
         let ended = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.continuation.finish() }
+        // Closed by hand: a process keeps them open as long as Foundation keeps it, and a thousand open files make the next run() crash.
+        defer { for handle in [handles.0, handles.1, handles.2] { try? handle?.close() } }
         try process.run()
         let pid = process.processIdentifier
         let inTime = await withTaskGroup(of: Bool.self) { group in

@@ -144,15 +144,6 @@ package final class IssuanceWorker: Service, Sendable {
     }
 }
 
-extension [UInt8] {
-    /// RFC 8738 section 3, but for the shortest form of IPv6.
-    fileprivate var addressText: String {
-        guard count == 16 else { return map(String.init).joined(separator: ".") }
-        return stride(from: 0, to: 16, by: 2).map { String(UInt16(self[$0]) << 8 | UInt16(self[$0 + 1]), radix: 16) }.joined(
-            separator: ":")
-    }
-}
-
 extension IssuanceWorker {
     /// Finishes what was intended and never signed, at start and whenever the signer failed, until shutdown; then lets the jobs in hand come
     /// to an end. Returns only then.

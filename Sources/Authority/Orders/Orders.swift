@@ -52,6 +52,9 @@ extension CertificateAuthority {
             try await store.orders(of: account, after: cursor, limit: limit + 1)
         }
         let shown = page.prefix(limit)
-        return (shown.filter { $0.status != .invalid }.map(\.id), page.count > limit ? shown.last?.id : nil)
+        let invalid = try await stored { () async throws(StoreError) in
+            try await store.invalid(among: Array(shown), now: around.now())
+        }
+        return (shown.map(\.id).filter { !invalid.contains($0) }, page.count > limit ? shown.last?.id : nil)
     }
 }

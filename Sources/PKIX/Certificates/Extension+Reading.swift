@@ -133,10 +133,21 @@ enum GeneralName: Hashable {
         guard bytes.allSatisfy({ (0x20...0x7e).contains($0) }) else { throw .names("\(what) is not printable ASCII") }
         return String(decoding: bytes, as: UTF8.self)
     }
+}
 
-    static func text(address bytes: [UInt8]) -> String {
-        guard bytes.count == 16 else { return bytes.prefix(16).map(String.init).joined(separator: ".") }
-        return stride(from: 0, to: 16, by: 2).map { String(UInt16(bytes[$0]) << 8 | UInt16(bytes[$0 + 1]), radix: 16) }
-            .joined(separator: ":")
+extension [UInt8] {
+    /// The 4 or 16 octets of an IP address as people write them (RFC 5952 section 4).
+    package var addressText: String {
+        guard count == 16 else { return prefix(16).map(String.init).joined(separator: ".") }
+        let groups = stride(from: 0, to: 16, by: 2).map { UInt16(self[$0]) << 8 | UInt16(self[$0 + 1]) }
+        // The longest run of two zeros or more, the first of several.
+        var (run, start) = (0..<0, 0)
+        while start < 8 {
+            let end = groups[start...].firstIndex { $0 != 0 } ?? 8
+            if end - start > Swift.max(run.count, 1) { run = start..<end }
+            start = end + 1
+        }
+        func text(_ part: ArraySlice<UInt16>) -> String { part.map { String($0, radix: 16) }.joined(separator: ":") }
+        return run.isEmpty ? text(groups[...]) : text(groups[..<run.lowerBound]) + "::" + text(groups[run.upperBound...])
     }
 }

@@ -51,7 +51,7 @@ package struct CertificateRequest: Sendable {
             switch $0 {
             case .dns: nil
             case .uri(let text): printable("URI \(text)")
-            case .address(let bytes): "IP address \(GeneralName.text(address: bytes))"
+            case .address(let bytes): "IP address \(bytes.addressText)"
             case .other(let text): text
             }
         }

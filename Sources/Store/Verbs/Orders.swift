@@ -1,5 +1,5 @@
 internal import ACME
-internal import Foundation
+package import Foundation
 
 extension AuthorityStore {
     /// - Throws: `conflict` unless the account is valid; then nothing is written.
@@ -35,6 +35,17 @@ extension AuthorityStore {
                 "SELECT \(StoredOrder.columns) FROM orders WHERE account = $1 AND id > $2 ORDER BY id LIMIT $3",
                 [account.sql, (cursor ?? .first).sql, limit.sql]
             ).map { (row) throws(StoreError) in try StoredOrder(row) }
+        }
+    }
+
+    /// Which of these have come to nothing by `now`, be it written on them or only on what they wait for.
+    package func invalid(among orders: [StoredOrder], now: Date) async throws(StoreError) -> Set<RecordID> {
+        try await read(snapshot: true) { (sql) throws(StoreError) in
+            var invalid: Set<RecordID> = []
+            for order in orders where order.status != .valid {
+                if try Self.order(sql, order.id)?.status(at: now) ?? .invalid == .invalid { invalid.insert(order.id) }
+            }
+            return invalid
         }
     }
 

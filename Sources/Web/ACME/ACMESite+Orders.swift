@@ -5,8 +5,17 @@ internal import Store
 
 /// RFC 8555 sections 7.4 and 7.5.
 extension ACMESite {
-    /// Seconds after which a client asks again what is being worked on. Small, since many clients give up after a few tries.
+    /// Seconds after which a client asks again for an order in process.
     private static let pause = 3
+
+    /// Seconds after which a client asks again for a challenge in process: behind the next query (RFC 8555 section 8.2).
+    private func pause(_ challenge: StoredChallenge) -> Int? {
+        guard challenge.status == .processing else { return nil }
+        let delays = authority.policy.validationDelays
+        // The first query is under way, and most are over at once.
+        guard delays.indices.contains(challenge.attempts - 1) else { return 1 }
+        return Int(delays[challenge.attempts - 1].components.seconds) + 1
+    }
 
     func newOrder(_ request: SignedRequest) async throws -> Answer {
         let wanted = try NewOrder(Payload(request.payload))
@@ -52,7 +61,7 @@ extension ACMESite {
         guard let challenge = authorization.challenge(type) else { throw Refusal.notYours }
         let view = views.challenge(challenge, of: authorization)
         return Answer.json { $0.members(view) }.linking(addresses[.authorization(id)], "up")
-            .retrying(after: challenge.status == .processing ? Self.pause : nil)
+            .retrying(after: pause(challenge))
     }
 
     private func show(_ whole: OrderWithAuthorizations, _ status: HTTPResponseStatus = .ok) -> Answer {
@@ -65,7 +74,7 @@ extension ACMESite {
 
     private func show(_ authorization: StoredAuthorization) -> Answer {
         let view = views.authorization(authorization, at: now())
-        let waits = view.status == .pending && view.challenges.contains { $0.status == .processing }
-        return Answer.json { $0.members(view) }.retrying(after: waits ? Self.pause : nil)
+        let pause = view.status == .pending ? authorization.challenges.compactMap(pause).min() : nil
+        return Answer.json { $0.members(view) }.retrying(after: pause)
     }
 }

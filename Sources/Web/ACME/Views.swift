@@ -17,7 +17,7 @@ struct Views: Sendable {
         let status = whole.status(at: now)
         return Order(
             status: status, expires: order.expires, identifiers: order.identifiers, notBefore: order.notBefore,
-            notAfter: order.notAfter, error: status == .invalid ? whole.problem : nil,
+            notAfter: order.notAfter, error: status == .invalid ? order.error ?? brief(whole.problem) : nil,
             authorizations: order.authorizations.map { addresses[.authorization($0)] }, finalize: addresses[.finalize(order.id)],
             certificate: status == .valid ? order.certificate.map { addresses[.certificate($0, chain: 0)] } : nil)
     }
@@ -43,6 +43,17 @@ struct Views: Sendable {
         return Challenge(
             type: challenge.type.rawValue, url: addresses[.challenge(authorization.id, challenge.type)], status: challenge.status,
             token: authorization.token, validated: challenge.status == .valid ? challenge.validated : nil,
-            error: tells ? challenge.error : nil)
+            error: tells ? brief(challenge.error) : nil)
+    }
+
+    /// RFC 8555 section 8.2 wants an entry for each failed query; one that failed like the last, which speaks for all, says only that.
+    private func brief(_ problem: Problem?) -> Problem? {
+        guard var problem, let queries = problem.subproblems else { return problem }
+        problem.subproblems = queries.enumerated().map { index, query in
+            var query = query
+            query.detail = "Query \(index + 1): " + (query.detail == problem.detail ? "the same." : query.detail ?? query.type)
+            return query
+        }
+        return problem
     }
 }

@@ -137,15 +137,21 @@ func duration(_ text: String, of flag: String, _ range: ClosedRange<Int> = 0...(
     }
 }
 
+extension [Identifier] {
+    /// For a column of a table: `a.example, b.example, c.example and 97 more`.
+    var brief: String {
+        let shown = prefix(3).map(\.value).joined(separator: ", ")
+        return count > 3 ? "\(shown) and \(count - 3) more" : shown
+    }
+}
+
 extension StoredCertificate {
     var status: String {
         if revoked != nil { return "revoked" }
         return notAfter < Date() ? "expired" : "valid"
     }
 
-    var cells: [String] {
-        [Certificate509.text(of: serial), identifiers.map(\.value).joined(separator: ", "), seconds(notAfter), status]
-    }
+    var cells: [String] { [Certificate509.text(of: serial), identifiers.brief, seconds(notAfter), status] }
 
     var facts: [(label: String, name: String, value: JSONText)] {
         [

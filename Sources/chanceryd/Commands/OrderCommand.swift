@@ -30,7 +30,7 @@ struct OrderCommand: AsyncParsableCommand {
                 printRows(
                     ["ID", "STATUS", "CREATED", "NAMES"], json: json,
                     found.map { order in
-                        let names = order.identifiers.map(\.value).joined(separator: ", ")
+                        let names = order.identifiers.brief
                         let cells = [order.id.text, order.status.rawValue, seconds(order.created), names]
                         return (cells, .object(order.facts(order.status, order.error).map { ($0.name, $0.value) }))
                     })

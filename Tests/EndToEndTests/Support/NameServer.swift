@@ -19,8 +19,11 @@ final class NameServer: Sendable {
             ns IN A 127.0.0.1
             @ IN A 127.0.0.1
             * IN A 127.0.0.1
+            v6only IN AAAA ::1
 
             """)
+        // Where challenges are delegated to; nothing is there unless it is put there.
+        try folder.write("challenges", "$TTL 1\n@ IN SOA ns.e2e.test. admin.e2e.test. 1 60 60 60 1\n@ IN NS ns.e2e.test.\n")
         let configuration = try folder.write(
             "named.conf",
             """
@@ -31,6 +34,7 @@ final class NameServer: Sendable {
             };
             controls { };
             zone "e2e.test" { type primary; file "\(folder.path("zone"))"; allow-update { 127.0.0.1; }; };
+            zone "challenges.test" { type primary; file "\(folder.path("challenges"))"; allow-update { 127.0.0.1; }; };
 
             """)
         named = try RunningProgram("named", ["-c", configuration, "-f", "-g"], log: folder.path("log"))
@@ -41,6 +45,12 @@ final class NameServer: Sendable {
     deinit { named.signal(SIGKILL) }
 
     var address: String { "127.0.0.1:\(port)" }
+
+    /// Adds records to one zone: `add("e2e.test", "a.e2e.test. 1 TXT value")`.
+    func add(_ zone: String, _ records: String...) async throws {
+        let lines = ["server 127.0.0.1 \(port)", "zone \(zone)"] + records.map { "update add \($0)" } + ["send", ""]
+        try await Program.succeed("nsupdate", [], input: lines.joined(separator: "\n"))
+    }
 
     /// A program that sets and removes TXT records: `PROGRAM present|cleanup NAME VALUE`, as lego's exec and chancery call it.
     func hook() throws -> String {

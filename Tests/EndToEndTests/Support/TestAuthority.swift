@@ -1,5 +1,6 @@
 import Foundation
 import TestSupport
+import Testing
 
 /// A built `chanceryd` on loopback with a folder of its own.
 final class TestAuthority: @unchecked Sendable {
@@ -11,10 +12,21 @@ final class TestAuthority: @unchecked Sendable {
     let tlsALPN01Port: Int
     private(set) var server: RunningProgram?
 
-    init(names: NameServer? = nil) async throws {
+    private let flags: [String]
+
+    /// Made once for all, since the keys of an authority are sealed by a function that is slow on purpose.
+    private static let template = Task {
+        let folder = try TemporaryFolder()
+        try await Program.succeed(Program.built("chanceryd"), ["init", "--data", folder.path("ca")])
+        return folder
+    }
+
+    /// - Parameter flags: of `serve`, beside those that every test needs.
+    init(names: NameServer? = nil, flags: [String] = []) async throws {
         folder = try TemporaryFolder()
-        self.names = names
+        (self.names, self.flags) = (names, flags)
         (port, httpPort, http01Port, tlsALPN01Port) = try (freePort(), freePort(), freePort(), freePort())
+        try await Program.succeed("cp", ["-a", Self.template.value.path("ca"), data])
         try await start()
     }
 
@@ -32,6 +44,7 @@ final class TestAuthority: @unchecked Sendable {
             "--allow-address", "127.0.0.0/8", "--allow-address", "::1/128",
         ]
         if let names { arguments += ["--resolver", names.address] }
+        arguments += flags
         let server = try RunningProgram(Program.built("chanceryd"), arguments, log: folder.path("server.log"))
         self.server = server
         try await server.printed("Ready:")
@@ -50,7 +63,7 @@ final class TestAuthority: @unchecked Sendable {
         let text = try await Program.succeed(Program.built("chanceryd"), ["certificate", "list", "--json", "--data", data])
         let parsed = try JSONSerialization.jsonObject(with: Data(text.utf8))
         if let list = parsed as? [[String: Any]] { return list }
-        return (parsed as? [String: Any])?["certificates"] as? [[String: Any]] ?? []
+        return try #require((parsed as? [String: Any])?["certificates"] as? [[String: Any]])
     }
 
     /// Whether `openssl verify` accepts the leaf of a fullchain file under the root for a server.
@@ -77,7 +90,7 @@ final class TestAuthority: @unchecked Sendable {
     /// Waits until the serial of a certificate file stands on the published list (60 s is the promise).
     func publishesRevocation(of certificate: String) async throws {
         let line = try await Program.succeed("openssl", ["x509", "-in", certificate, "-noout", "-serial"])
-        let serial = line.trimmingCharacters(in: .whitespacesAndNewlines).split(separator: "=")[1].uppercased()
+        let serial = try #require(line.trimmingCharacters(in: .whitespacesAndNewlines).split(separator: "=").last).uppercased()
         try await eventually("serial \(serial) on the revocation list", limit: 60) {
             try await self.revocationList(of: certificate).uppercased().contains(serial)
         }
