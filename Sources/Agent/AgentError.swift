@@ -1,5 +1,6 @@
 package import ACME
 package import ACMEClient
+
 package import struct Foundation.Date
 
 /// How a command ends, as its process's status.
@@ -42,12 +43,22 @@ package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
         case .rateLimited(let until, let problem, _):
             self.init(.wait, error.description, until: until, problem: problem)
         case .untrusted:
-            self.init(.needsPerson, "\(error.description) A CA with a root of its own needs --ca-root FILE once.")
+            self.init(
+                .needsPerson,
+                "\(error.description) A CA with a root of its own needs --ca-root FILE once; one that was made anew, its new root."
+            )
         case .insecureURL, .input: self.init(.needsPerson, error.description)
+        case .problem(let problem, _) where problem.errorType == .accountDoesNotExist:
+            self.init(
+                .needsPerson,
+                "\(error.description) If the CA was made anew, `chancery account deactivate --ca CA` puts the account aside, and the next `chancery issue` makes another.",
+                problem: problem)
         case .problem(let problem, _) where Self.needPerson.contains(problem.errorType):
             self.init(.needsPerson, error.description, problem: problem)
         case .failed(_, let problem):
-            self.init(problem.map { Self.needPerson.contains($0.errorType) } ?? false ? .needsPerson : .failed, error.description, problem: problem)
+            self.init(
+                problem.map { Self.needPerson.contains($0.errorType) } ?? false ? .needsPerson : .failed, error.description,
+                problem: problem)
         default: self.init(.failed, error.description, problem: error.problem)
         }
     }

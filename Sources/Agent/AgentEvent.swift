@@ -46,7 +46,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .deployed(let name): "\(name): the deploy hook ran."
         case .deployFailed(let name, let reason): "\(name) is installed but not served: \(reason)"
         case .notDue(let name, let due): "\(name) is not due before \(RFC3339.string(due))."
-        case .dryRunPassed(let names): "Dry run passed for \(names.joined(separator: ", ")): every name was validated, nothing was kept."
+        case .dryRunPassed(let names):
+            "Dry run passed for \(names.joined(separator: ", ")): every name was validated, nothing was kept."
         case .revoked(let name, let serial): "Revoked \(name), serial \(serial)."
         case .warning(let text): "Warning: \(text)"
         }
@@ -82,7 +83,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .answerRemoved(let name, let type): try put("answer-removed", [("name", name), ("type", type)])
         case .finalizing(let keyType): try put("finalizing", [("keyType", keyType.rawValue)])
         case .installed(let name, let folder, let notAfter, let serial):
-            try put("installed", [("name", name), ("folder", folder), ("notAfter", RFC3339.string(notAfter)), ("serial", serial)])
+            try put(
+                "installed", [("name", name), ("folder", folder), ("notAfter", RFC3339.string(notAfter)), ("serial", serial)])
         case .deployed(let name): try put("deployed", [("name", name)])
         case .deployFailed(let name, let reason): try put("deploy-failed", [("name", name), ("reason", reason)])
         case .notDue(let name, let due): try put("not-due", [("name", name), ("due", RFC3339.string(due))])

@@ -36,14 +36,16 @@ extension CertificateAgent {
     ///   - root: a PEM file.
     package func addAuthority(_ name: String, url: String, root: String?) async throws(AgentError) {
         try await withLock { () async throws(AgentError) in
-            let isName = !name.isEmpty && name.utf8.count <= 64
+            let isName =
+                !name.isEmpty && name.utf8.count <= 64
                 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) || $0 == 0x2D }
             guard isName else { throw .needsPerson("A CA's name consists of lower-case letters, digits and hyphens.") }
-            guard !CatalogueEntry.all.contains(where: { $0.name == name }) else { throw .needsPerson("\(name) is in the catalogue already.") }
+            guard !CatalogueEntry.all.contains(where: { $0.name == name }) else {
+                throw .needsPerson("\(name) is in the catalogue already.")
+            }
             let url = try directoryURL(url)
             if let root {
-                guard let bytes = try Files.read(root) else { throw .needsPerson("The file \(root) is not there.") }
-                let text = String(decoding: bytes, as: UTF8.self)
+                let text = try Self.rootFile(root)
                 var settings = configuration
                 settings.trustRoots = [text]
                 _ = try await asking { () throws(ACMEClientError) in try connect(url, settings) }
@@ -94,7 +96,8 @@ extension CertificateAgent {
         if let own = try store.settings().authorities.first(where: { $0.name == text }) { return own.directory }
         guard let entry = CatalogueEntry.all.first(where: { $0.name == text }) else {
             let known = CatalogueEntry.all.filter { !$0.closed }.map(\.name) + (try store.settings().authorities.map(\.name))
-            throw .needsPerson("There is no CA called \(text.sanitized). Give its directory's URL, or one of: \(known.joined(separator: ", ")).")
+            throw .needsPerson(
+                "There is no CA called \(text.sanitized). Give its directory's URL, or one of: \(known.joined(separator: ", ")).")
         }
         guard !entry.closed else { throw .needsPerson("\(entry.title): \(entry.note ?? "closed.")") }
         return entry.directory

@@ -15,7 +15,9 @@ struct RequestedKey: Sendable {
 
     /// - Throws: `failed` if the key were the account's (RFC 8555 section 11.1).
     init(names: [String], keyType: KeyType, accountKey: SigningKey) throws(AgentError) {
-        guard let kind = CertificateKey.Kind(rawValue: keyType.rawValue) else { throw .failed("No key of this type can be made.") }
+        guard let kind = CertificateKey.Kind(rawValue: keyType.rawValue) else {
+            throw .failed("No key of this type can be made.")
+        }
         do {
             let key = try CertificateKey(kind)
             (self.names, pem, publicKey) = (names, key.pem, key.publicKey.der)
@@ -46,7 +48,9 @@ struct IssuedCertificate: Sendable {
         let missing = Set(made.names).subtracting(leaf.dnsNames.map { $0.lowercased() })
         guard missing.isEmpty else { throw refuse("a certificate without \(missing.sorted().joined(separator: ", "))") }
         guard !leaf.isCA else { throw refuse("a certificate that is a CA's") }
-        guard leaf.notBefore <= now.addingTimeInterval(3600) else { throw refuse("a certificate that is not valid yet; is this machine's clock right?") }
+        guard leaf.notBefore <= now.addingTimeInterval(3600) else {
+            throw refuse("a certificate that is not valid yet; is this machine's clock right?")
+        }
         guard leaf.notAfter > now else { throw refuse("a certificate that has expired; is this machine's clock right?") }
         for (certificate, issuer) in zip(parsed, parsed.dropFirst()) where !certificate.isSigned(by: issuer) {
             throw refuse("a chain that does not hold together")

@@ -68,10 +68,13 @@ extension CertificateAgent {
             let old = try store.lineage(Lineage.name(for: first))
             let ca = try directoryURL(request.ca ?? old?.ca)
             var plan = IssuePlan(
-                names: names.map(\.text), ca: ca, method: request.method ?? old?.method, keyType: request.keyType ?? old?.keyType ?? .p256,
+                names: names.map(\.text), ca: ca, method: request.method ?? old?.method,
+                keyType: request.keyType ?? old?.keyType ?? .p256,
                 deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
             plan.method = plan.method.map(\.absolute)
-            if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil, !old.isDue(now: configuration.now()) {
+            if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil,
+                !old.isDue(now: configuration.now())
+            {
                 tell(.notDue(name: old.name, due: old.due))
                 return .notDue(summary(of: old))
             }
@@ -94,7 +97,11 @@ extension CertificateAgent {
     /// One straight line: account, order, proof, certificate, files, hook.
     func carryOut(_ plan: IssuePlan, _ request: IssueRequest, mayRegister: Bool) async throws(AgentError) -> IssueOutcome {
         if let hook = plan.deployHook { try HookProgram.check(hook) }
-        if let method = plan.method { try await preflight(plan.names, method, lookups: request.preflight) }
+        if let method = plan.method {
+            try await preflight(plan.names, method, lookups: request.preflight)
+        } else if request.choose == nil {
+            throw Self.noMethod
+        }
         let (client, directory, root) = try await open(plan.ca, root: request.caRoot)
         if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
         let account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)

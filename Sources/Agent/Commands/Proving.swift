@@ -13,7 +13,9 @@ extension CertificateAgent {
     /// Proves control of every name of an order that the CA does not know yet (RFC 8555 section 7.5). What was put in place is
     /// removed again, and authorizations that stay pending are given up, whatever happens, cancellation included.
     /// - Throws: `needsPerson` where the CA does not offer the method's challenge, or validation failed.
-    func prove(_ placed: PlacedOrder, _ plan: IssuePlan, _ request: IssueRequest, account: ACMEAccount) async throws(AgentError) -> Proof {
+    func prove(_ placed: PlacedOrder, _ plan: IssuePlan, _ request: IssueRequest, account: ACMEAccount) async throws(AgentError)
+        -> Proof
+    {
         var open: [(url: String, authorization: Authorization)] = []
         for url in placed.order.authorizations {
             let found = try await asking { () async throws(ACMEClientError) in try await account.authorization(url) }
@@ -46,11 +48,16 @@ extension CertificateAgent {
         return Proof(authorizations: tasks.map(\.url), method: method)
     }
 
-    private func method(_ plan: IssuePlan, _ request: IssueRequest, _ open: [Authorization]) async throws(AgentError) -> ChallengeMethod {
+    static let noMethod = AgentError.needsPerson(
+        "Say how to prove control of the names: --webroot DIR, --standalone, --tls-alpn or --dns-hook PROGRAM.")
+
+    private func method(_ plan: IssuePlan, _ request: IssueRequest, _ open: [Authorization]) async throws(AgentError)
+        -> ChallengeMethod
+    {
         if let method = plan.method { return method }
         let offered = open.map { OfferedChallenges(name: $0.title, types: $0.types) }
         guard let method = await request.choose?(offered) else {
-            throw .needsPerson("Say how to prove control of the names: --webroot DIR, --standalone, --tls-alpn or --dns-hook PROGRAM.")
+            throw Self.noMethod
         }
         try await preflight(plan.names, method.absolute, lookups: request.preflight)
         return method.absolute
@@ -112,7 +119,8 @@ private struct ProofTask: Sendable {
         }
         guard let challenge = authorization.challenges.first(where: { $0.type == method.type.rawValue }) else {
             throw .needsPerson(
-                "The CA does not offer \(method.type.rawValue) for \(title.sanitized), but \(authorization.types.joined(separator: ", ").sanitized).")
+                "The CA does not offer \(method.type.rawValue) for \(title.sanitized), but \(authorization.types.joined(separator: ", ").sanitized)."
+            )
         }
         // The one gate for tokens: they become paths, file names and arguments.
         guard let token = challenge.token, isToken(token) else {

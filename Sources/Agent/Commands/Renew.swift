@@ -59,7 +59,9 @@ extension CertificateAgent {
     }
 
     private func renew(_ lineage: Lineage, _ request: RenewRequest) async throws(AgentError) -> IssueOutcome {
-        guard request.force || request.dryRun || lineage.isDue(now: configuration.now()) || (lineage.revoked != nil && request.name != nil)
+        guard
+            request.force || request.dryRun || lineage.isDue(now: configuration.now())
+                || (lineage.revoked != nil && request.name != nil)
         else {
             if !lineage.served { return try await deploy(lineage) }
             tell(.notDue(name: lineage.name, due: lineage.due))
@@ -68,7 +70,8 @@ extension CertificateAgent {
         var again = IssueRequest(names: lineage.names)
         (again.preflight, again.dryRun) = (request.preflight, request.dryRun)
         let plan = IssuePlan(
-            names: lineage.names, ca: lineage.ca, method: lineage.method, keyType: lineage.keyType, deployHook: lineage.deployHook)
+            names: lineage.names, ca: lineage.ca, method: lineage.method, keyType: lineage.keyType, deployHook: lineage.deployHook
+        )
         return try await carryOut(plan, again, mayRegister: false)
     }
 }

@@ -22,7 +22,8 @@ package enum RevocationReason: String, Sendable, CaseIterable {
 
     /// From its name in any case, or its number.
     package init?(typed: String) {
-        guard let reason = Self.allCases.first(where: { $0.rawValue.lowercased() == typed.lowercased() || "\($0.code)" == typed }) else {
+        guard let reason = Self.allCases.first(where: { $0.rawValue.lowercased() == typed.lowercased() || "\($0.code)" == typed })
+        else {
             return nil
         }
         self = reason
