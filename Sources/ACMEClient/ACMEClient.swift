@@ -69,7 +69,8 @@ public final class ACMEClient: Sendable {
             try requireHTTPS(text)
             return text
         }
-        guard let newNonce = try url("newNonce"), let newAccount = try url("newAccount"), let newOrder = try url("newOrder") else {
+        guard let newNonce = try url("newNonce"), let newAccount = try url("newAccount"), let newOrder = try url("newOrder")
+        else {
             throw .notACME("it is no ACME directory", status: answer.wire.status, url: answer.url)
         }
         // Servers write null, or worse, into meta: what is of the wrong type is as good as absent.
@@ -174,7 +175,8 @@ public final class ACMEClient: Sendable {
 
     private func headers(accept: String) -> [(name: String, value: String)] {
         [
-            ("User-Agent", "\(configuration.product) ACMEClient/1 async-http-client/1"), ("Accept-Language", configuration.language),
+            ("User-Agent", "\(configuration.product) ACMEClient/1 async-http-client/1"),
+            ("Accept-Language", configuration.language),
             ("Accept", accept),
         ]
     }

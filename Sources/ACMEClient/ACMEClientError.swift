@@ -1,4 +1,5 @@
 public import ACME
+
 public import struct Foundation.Date
 
 /// Everything that can go wrong between a caller and a CA. Texts of the CA stand inside as they came: print

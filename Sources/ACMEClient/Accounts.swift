@@ -56,7 +56,8 @@ extension ACMEClient {
             FlattenedJWS.externalAccountBinding(keyIdentifier: $0.keyIdentifier, key: $0.key, account: key.jwk, url: url)
         }
         let new = NewAccount(
-            contact: contacts.isEmpty ? nil : contacts, termsOfServiceAgreed: termsAgreed ? true : nil, externalAccountBinding: bound)
+            contact: contacts.isEmpty ? nil : contacts, termsOfServiceAgreed: termsAgreed ? true : nil,
+            externalAccountBinding: bound)
         return try await register(new, key: key, at: url)
     }
 

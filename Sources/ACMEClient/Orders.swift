@@ -1,4 +1,5 @@
 public import ACME
+
 public import struct Foundation.Date
 
 /// An order with the URL under which it lives: the CA says it once, at newOrder.
@@ -57,7 +58,8 @@ extension ACMEAccount {
             case .pending: try await poll.pause(answer)
             case .invalid, .deactivated, .expired, .revoked:
                 let problem = authorization.challenges.lazy.compactMap(\.error).first
-                throw .failed("\(authorization.identifier.value) was not validated (\(authorization.status.rawValue))", problem: problem)
+                throw .failed(
+                    "\(authorization.identifier.value) was not validated (\(authorization.status.rawValue))", problem: problem)
             }
         }
     }
@@ -73,7 +75,9 @@ extension ACMEAccount {
         while true {
             switch order.status {
             case .valid:
-                guard order.certificate != nil else { throw .notACME("a valid order without certificate", status: 200, url: placed.url) }
+                guard order.certificate != nil else {
+                    throw .notACME("a valid order without certificate", status: 200, url: placed.url)
+                }
                 return PlacedOrder(url: placed.url, order: order)
             case .invalid: throw .failed("The order became invalid", problem: order.error)
             case .ready where sent < 3:
@@ -131,7 +135,8 @@ extension ACMEAccount {
 
     /// Names and authorizations of an order never change (RFC 8555 section 7.1.3); their sequence may.
     private func same(as placed: PlacedOrder, _ order: Order) throws(ACMEClientError) -> Order {
-        guard identifierSet(order) == identifierSet(placed.order), Set(order.authorizations) == Set(placed.order.authorizations) else {
+        guard identifierSet(order) == identifierSet(placed.order), Set(order.authorizations) == Set(placed.order.authorizations)
+        else {
             throw .notACME("the order's names or authorizations changed", status: 200, url: placed.url)
         }
         return order

@@ -22,6 +22,9 @@ package struct Surroundings: Sendable {
         sleep: { try await Task.sleep(for: $0) },
         random: { count in
             var generator = SystemRandomNumberGenerator()
-            return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+            var bytes: [UInt8] = []
+            // A word at a time: each draw is a system call.
+            while bytes.count < count { withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0) } }
+            return Array(bytes.prefix(count))
         })
 }

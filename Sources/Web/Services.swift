@@ -46,7 +46,9 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
     let dates = DateLine(now: base.around.now)
 
     func service(_ kind: ListenerKind, _ address: WebSettings.Address) -> any Service {
-        let acme = kind == .https ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings, now: base.around.now) : nil
+        let acme =
+            kind == .https
+            ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings, now: base.around.now) : nil
         var logger = base.logger
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(

@@ -97,7 +97,9 @@ struct Site: Sendable {
         answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")
         if let nonces {
             answer.headers.add(name: "Access-Control-Expose-Headers", value: "Replay-Nonce, Location, Link, Retry-After")
-            if route != .directory || answer.status.code >= 400 { answer.headers.add(name: "Link", value: "<\(addresses[.directory])>;rel=\"index\"") }
+            if route != .directory || answer.status.code >= 400 {
+                answer.headers.add(name: "Link", value: "<\(addresses[.directory])>;rel=\"index\"")
+            }
             if received.isPost || route == .newNonce {
                 answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
                 answer.headers.add(name: "Cache-Control", value: "no-store")

@@ -6,7 +6,8 @@ import Testing
 
 struct ClientTests {
     static let base = ScriptedCA.base
-    static let order = #"{"status":"STATUS","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":["\#(base)/a/1"],"finalize":"\#(base)/f"CERT}"#
+    static let order =
+        #"{"status":"STATUS","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":["\#(base)/a/1"],"finalize":"\#(base)/f"CERT}"#
 
     static func order(_ status: String) -> WireAnswer {
         ScriptedCA.json(
@@ -33,8 +34,12 @@ struct ClientTests {
         }
     }
 
-    @Test func `C-6.2-3 C-6.2-4 C-6.3-1 C-6.4-1 the key itself for newAccount, the account's URL byte for byte after it`() async throws {
-        let ca = ScriptedCA { _, path, _ in path.hasPrefix("/account") ? ScriptedCA.json(#"{"status":"valid"}"#) : ScriptedCA.usual }
+    @Test func `C-6.2-3 C-6.2-4 C-6.3-1 C-6.4-1 the key itself for newAccount, the account's URL byte for byte after it`()
+        async throws
+    {
+        let ca = ScriptedCA { _, path, _ in
+            path.hasPrefix("/account") ? ScriptedCA.json(#"{"status":"valid"}"#) : ScriptedCA.usual
+        }
         let client = try ca.client()
         let key = SigningKey(.p256)
         let made = try await client.createAccount(key, termsAgreed: true)
@@ -51,7 +56,8 @@ struct ClientTests {
 
     @Test func `C-6.5-3 C-6.5-4 after badNonce the next try has that answer's nonce, and no HEAD is spent`() async throws {
         let ca = ScriptedCA { _, path, count in
-            path == "/acct" && count < 3 ? ScriptedCA.problem("badNonce", 400, [("Replay-Nonce", "fresh-\(count)")]) : ScriptedCA.usual
+            path == "/acct" && count < 3
+                ? ScriptedCA.problem("badNonce", 400, [("Replay-Nonce", "fresh-\(count)")]) : ScriptedCA.usual
         }
         _ = try await ca.client().createAccount(SigningKey(.p256), termsAgreed: true)
         #expect(ca.messages("/acct").map(\.nonce).dropFirst() == ["fresh-0", "fresh-1", "fresh-2"])
@@ -60,7 +66,9 @@ struct ClientTests {
 
     @Test func `badNonce for ever ends`() async throws {
         let ca = ScriptedCA { _, path, _ in path == "/acct" ? ScriptedCA.problem("badNonce", 400) : ScriptedCA.usual }
-        await #expect(throws: ACMEClientError.self) { _ = try await ca.client().createAccount(SigningKey(.p256), termsAgreed: true) }
+        await #expect(throws: ACMEClientError.self) {
+            _ = try await ca.client().createAccount(SigningKey(.p256), termsAgreed: true)
+        }
         #expect(ca.messages("/acct").count == 21)
     }
 
@@ -69,13 +77,16 @@ struct ClientTests {
         let ca = ScriptedCA { request, path, _ in
             path == "/nonce" && request.method == "HEAD"
                 ? WireAnswer(status: 200, headers: [("Replay-Nonce", "good-1")])
-                : path == "/dir" ? WireAnswer(status: 200, headers: [("replay-nonce", nonce)], body: Array(Self.directory.utf8)) : ScriptedCA.usual
+                : path == "/dir"
+                    ? WireAnswer(status: 200, headers: [("replay-nonce", nonce)], body: Array(Self.directory.utf8))
+                    : ScriptedCA.usual
         }
         _ = try await ca.client().createAccount(SigningKey(.p256), termsAgreed: true)
         #expect(ca.messages("/acct").first?.nonce == "good-1")
     }
 
-    static let directory = #"{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/acct","newOrder":"https://ca.test/order"}"#
+    static let directory =
+        #"{"newNonce":"https://ca.test/nonce","newAccount":"https://ca.test/acct","newOrder":"https://ca.test/order"}"#
 
     @Test func `C-7.2-1 a server without HEAD is asked for its nonce by GET`() async throws {
         let ca = ScriptedCA { request, path, _ in
@@ -93,7 +104,8 @@ struct ClientTests {
     @Test(arguments: [429, 503]) func `C-6.6-1 waits as Retry-After says, in seconds or by a date`(status: Int) async throws {
         for (value, wait) in [("7", 7.0), ("Fri, 15 Jan 2027 08:00:20 GMT", 20)] {
             let ca = ScriptedCA { _, path, count in
-                path == "/acct" && count == 0 ? ScriptedCA.problem("rateLimited", status, [("Retry-After", value)]) : ScriptedCA.usual
+                path == "/acct" && count == 0
+                    ? ScriptedCA.problem("rateLimited", status, [("Retry-After", value)]) : ScriptedCA.usual
             }
             _ = try await ca.client().createAccount(SigningKey(.p256), termsAgreed: true)
             #expect(ca.slept == [wait])
@@ -103,7 +115,9 @@ struct ClientTests {
     @Test func `what asks for too long a pause is an error with the time, also from Let's Encrypt's text`() async throws {
         for answer in [
             ScriptedCA.problem("rateLimited", 429, [("Retry-After", "7200")]),
-            ScriptedCA.json(#"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many, retry after 2027-01-15 10:00:00 UTC: see x"}"#, 429),
+            ScriptedCA.json(
+                #"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"too many, retry after 2027-01-15 10:00:00 UTC: see x"}"#,
+                429),
         ] {
             let ca = ScriptedCA { _, path, _ in path == "/acct" ? answer : ScriptedCA.usual }
             do {
@@ -147,19 +161,25 @@ struct ClientTests {
     }
 
     @Test(arguments: [
-        "http://ca.test/dir", "ftp://ca.test", "ca.test/dir", "https://", "https:///dir", "", "https://u:p@ca.test/", "https://ca.test/ x",
-        "https://ca.test/\n", "https://ca.test/\u{e4}", "https://ca.test:0/", "https://ca.test:99999/", "javascript:alert(1)", "https://ca.test/\"",
+        "http://ca.test/dir", "ftp://ca.test", "ca.test/dir", "https://", "https:///dir", "", "https://u:p@ca.test/",
+        "https://ca.test/ x",
+        "https://ca.test/\n", "https://ca.test/\u{e4}", "https://ca.test:0/", "https://ca.test:99999/", "javascript:alert(1)",
+        "https://ca.test/\"",
     ])
     func `C-6.1-1 anything but an absolute https URL is refused`(url: String) {
         #expect(throws: ACMEClientError.self) { try ACMEClient(directory: url) }
     }
 
-    @Test(arguments: ["https://ca.test", "HTTPS://ca.test/a%2Fb?x=1&y=2", "https://[::1]:8443/dir", "https://127.0.0.1/~a/(b);c=1"])
+    @Test(arguments: [
+        "https://ca.test", "HTTPS://ca.test/a%2Fb?x=1&y=2", "https://[::1]:8443/dir", "https://127.0.0.1/~a/(b);c=1",
+    ])
     func `odd but right URLs are taken`(url: String) throws {
         #expect(try ACMEClient(directory: url).directoryURL == url)
     }
 
-    @Test(arguments: ["mailto:a@b.test?subject=x", "mailto:a@b.test,c@d.test", "mailto:nobody", "ops@example.com", "mailto:a@b\n.test"])
+    @Test(arguments: [
+        "mailto:a@b.test?subject=x", "mailto:a@b.test,c@d.test", "mailto:nobody", "ops@example.com", "mailto:a@b\n.test",
+    ])
     func `C-7.3-1 contacts with header fields or several addresses are never sent`(contact: String) async throws {
         let ca = ScriptedCA { _, _, _ in ScriptedCA.usual }
         await #expect(throws: ACMEClientError.self) {
@@ -169,9 +189,11 @@ struct ClientTests {
     }
 
     @Test func `C-7.3.1-1 C-7.3.2-1 an account is looked up, and 200 without a body is one`() async throws {
-        let none = ScriptedCA { _, path, _ in path == "/acct" ? ScriptedCA.problem("accountDoesNotExist", 400) : ScriptedCA.usual }
+        let none = ScriptedCA { _, path, _ in path == "/acct" ? ScriptedCA.problem("accountDoesNotExist", 400) : ScriptedCA.usual
+        }
         #expect(try await none.client().findAccount(SigningKey(.p256)) == nil)
-        #expect(none.messages("/acct").first.map { String(decoding: $0.payload, as: UTF8.self) } == #"{"onlyReturnExisting":true}"#)
+        #expect(
+            none.messages("/acct").first.map { String(decoding: $0.payload, as: UTF8.self) } == #"{"onlyReturnExisting":true}"#)
         let bare = ScriptedCA { _, path, _ in
             path == "/acct" ? WireAnswer(status: 200, headers: [("Location", "https://ca.test/account/7")]) : ScriptedCA.usual
         }
@@ -185,7 +207,10 @@ struct ClientTests {
     ])
     func `C-7.3.4-1 C-7.3.4-2 the binding is the vector's, however the MAC key was written`(key: String) throws {
         let binding = try AccountBinding(keyIdentifier: "eab-kid-1", key: key)
-        let jwk = try JWK(canonical: #"{"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#)
+        let jwk = try JWK(
+            canonical:
+                #"{"crv":"P-256","kty":"EC","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#
+        )
         let inner = FlattenedJWS.externalAccountBinding(
             keyIdentifier: binding.keyIdentifier, key: binding.key, account: jwk, url: "https://ca.example/acme/new-account")
         #expect(inner.signature == "ckCfEve-kBTbR8Npdo7Tf2abZpi6RQ-6KKIGLd69fO0")
@@ -199,7 +224,9 @@ struct ClientTests {
         } catch { #expect(key.count < 2 || !error.description.contains(key)) }
     }
 
-    @Test func `C-7.3.5-1 the roll-over's inner message has the new key, the same URL, no nonce, account and old key`() async throws {
+    @Test func `C-7.3.5-1 the roll-over's inner message has the new key, the same URL, no nonce, account and old key`()
+        async throws
+    {
         let ca = ScriptedCA { _, _, _ in ScriptedCA.usual }
         let account = try ca.account()
         let new = SigningKey(.p384)
@@ -213,7 +240,9 @@ struct ClientTests {
         #expect(change.account == account.url && change.oldKey == account.key.jwk)
     }
 
-    @Test(arguments: [true, false]) func `C-7.3.5-2 a roll-over whose answer is lost is settled by looking`(done: Bool) async throws {
+    @Test(arguments: [true, false]) func `C-7.3.5-2 a roll-over whose answer is lost is settled by looking`(done: Bool)
+        async throws
+    {
         let url = "\(Self.base)/account?id=1%2F2"
         let ca = ScriptedCA { (_, path, count) throws(ACMEClientError) in
             switch path {
@@ -262,12 +291,16 @@ struct ClientTests {
 
     @Test func `an order that is processed for ever ends at the deadline, one that fails with its reason`() async throws {
         let slow = ScriptedCA { _, path, _ in path == "/f" || path == "/o" ? Self.order("processing") : ScriptedCA.usual }
-        await #expect(throws: ACMEClientError.deadline("the CA to issue")) { try await slow.account().finalize(placed(), csr: [0]) }
+        await #expect(throws: ACMEClientError.deadline("the CA to issue")) {
+            try await slow.account().finalize(placed(), csr: [0])
+        }
         #expect(slow.slept.reduce(0, +) >= 600 && slow.slept.reduce(0, +) < 620)
         let bad = ScriptedCA { _, path, _ in
-            path == "/f" ? ScriptedCA.json(
-                Self.order.replacingOccurrences(of: "STATUS", with: "invalid").replacingOccurrences(
-                    of: "CERT", with: #","error":{"type":"urn:ietf:params:acme:error:caa","detail":"no"}"#)) : ScriptedCA.usual
+            path == "/f"
+                ? ScriptedCA.json(
+                    Self.order.replacingOccurrences(of: "STATUS", with: "invalid").replacingOccurrences(
+                        of: "CERT", with: #","error":{"type":"urn:ietf:params:acme:error:caa","detail":"no"}"#))
+                : ScriptedCA.usual
         }
         do {
             _ = try await bad.account().finalize(placed(), csr: [0])
@@ -279,8 +312,11 @@ struct ClientTests {
         let pem = "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n"
         let links = (1...1000).map { "<\(Self.base)/alt/\($0)>;rel=\"alternate\"" }.joined(separator: ", ")
         let ca = ScriptedCA { _, path, _ in
-            path == "/cert" ? WireAnswer(status: 200, headers: [("Link", "<x>;rel=\"index\""), ("Link", links)], body: Array(pem.utf8))
-                : path == "/alt/2" ? ScriptedCA.json("<html>") : path.hasPrefix("/alt") ? WireAnswer(status: 200, body: Array(pem.utf8)) : ScriptedCA.usual
+            path == "/cert"
+                ? WireAnswer(status: 200, headers: [("Link", "<x>;rel=\"index\""), ("Link", links)], body: Array(pem.utf8))
+                : path == "/alt/2"
+                    ? ScriptedCA.json("<html>")
+                    : path.hasPrefix("/alt") ? WireAnswer(status: 200, body: Array(pem.utf8)) : ScriptedCA.usual
         }
         let chains = try await ca.account().chains("\(Self.base)/cert")
         #expect(chains.map(\.url) == ["/cert", "/alt/1", "/alt/3", "/alt/4"].map { Self.base + $0 })
@@ -304,13 +340,16 @@ struct ClientTests {
         let ca = ScriptedCA { _, path, _ in
             if path.hasPrefix("/account") { return ScriptedCA.json(#"{"status":"valid","orders":"https://ca.test/list/0"}"#) }
             guard path.hasPrefix("/list/"), let page = Int(path.dropFirst(6)) else { return ScriptedCA.usual }
-            return ScriptedCA.json(#"{"orders":["https://ca.test/o/\#(page)"]}"#, 200, [("Link", "<https://ca.test/list/\(1 - page)>;rel=next")])
+            return ScriptedCA.json(
+                #"{"orders":["https://ca.test/o/\#(page)"]}"#, 200, [("Link", "<https://ca.test/list/\(1 - page)>;rel=next")])
         }
         #expect(try await ca.account().orders().count == 100)
     }
 
     @Test func `C-6.7-1 an error's text has detail and subproblems and nothing that a terminal obeys`() {
-        var problem = Problem(.rejectedIdentifier, 400, "no \u{1b}[31m\u{202e}\r\n\u{9b}x", subproblems: [Problem(.caa, 403, "CAA says no", identifier: .dns("a.test"))])
+        var problem = Problem(
+            .rejectedIdentifier, 400, "no \u{1b}[31m\u{202e}\r\n\u{9b}x",
+            subproblems: [Problem(.caa, 403, "CAA says no", identifier: .dns("a.test"))])
         problem.instance = "https://ca.test/\u{7}"
         let text = ACMEClientError.problem(problem, url: "https://ca.test/\u{1b}]0;x").description
         #expect(text.contains("rejectedIdentifier: no \\u{1b}[31m\\u{202e}\\u{d}\\u{a}\\u{9b}x"))
@@ -331,11 +370,16 @@ struct ParsingTests {
         #expect(retryTime(text, now: Self.now) == Self.now + seconds)
     }
 
-    @Test(arguments: ["", "-5", "5.5", "soon", "1e9", "Fri, 15 Foo 2027 08:00:00 GMT", "Fri, 99 Jan 2027 08:00:00 GMT", String(repeating: " ", count: 5000) + "x"])
+    @Test(arguments: [
+        "", "-5", "5.5", "soon", "1e9", "Fri, 15 Foo 2027 08:00:00 GMT", "Fri, 99 Jan 2027 08:00:00 GMT",
+        String(repeating: " ", count: 5000) + "x",
+    ])
     func `what is no Retry-After is none`(text: String) { #expect(retryTime(text, now: Self.now) == nil) }
 
     @Test func `links are read from odd headers`() {
-        let links = linkTargets(#"<https://a.test/1>;rel="alternate"; title="x,y", <https://a.test/2>; REL=up,<https://a.test/3>;rel="index alternate",<broken"#)
+        let links = linkTargets(
+            #"<https://a.test/1>;rel="alternate"; title="x,y", <https://a.test/2>; REL=up,<https://a.test/3>;rel="index alternate",<broken"#
+        )
         #expect(links.filter { $0.relation == "alternate" }.map(\.target) == ["https://a.test/1", "https://a.test/3"])
         #expect(links.filter { $0.relation == "up" }.map(\.target) == ["https://a.test/2"])
         #expect(linkTargets(String(repeating: "<a>;rel=x,", count: 10_000)).count <= 200)
@@ -343,7 +387,8 @@ struct ParsingTests {
 
     @Test(arguments: [
         "", "no pem", "-----BEGIN CERTIFICATE-----\n", "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n",
-        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", "x\n-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n",
+        "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+        "x\n-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n",
         "-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----\n",
         "-----BEGIN CERTIFICATE-----\n-----BEGIN CERTIFICATE-----\nAQID\n-----END CERTIFICATE-----\n",
         "-----BEGIN X509 CERTIFICATE-----\nAQID\n-----END X509 CERTIFICATE-----\n", "\u{e4}",
@@ -354,7 +399,8 @@ struct ParsingTests {
     }
 
     @Test func `chains with CRLF and blank lines are read`() throws {
-        let text = "\r\n-----BEGIN CERTIFICATE-----\r\nAQ\r\nID\r\n-----END CERTIFICATE-----\r\n\r\n-----BEGIN CERTIFICATE-----\r\nBAUG\r\n-----END CERTIFICATE-----"
+        let text =
+            "\r\n-----BEGIN CERTIFICATE-----\r\nAQ\r\nID\r\n-----END CERTIFICATE-----\r\n\r\n-----BEGIN CERTIFICATE-----\r\nBAUG\r\n-----END CERTIFICATE-----"
         #expect(try CertificateChain(pem: Array(text.utf8), url: "u").certificates == [[1, 2, 3], [4, 5, 6]])
     }
 }

@@ -10,7 +10,8 @@ final class ScriptedCA: Sendable {
 
     static let base = "https://ca.test"
     private let script: Script
-    private let state = Mutex((requests: [WireRequest](), now: Date(timeIntervalSince1970: 1_800_000_000), slept: [Double](), nonce: 0))
+    private let state = Mutex(
+        (requests: [WireRequest](), now: Date(timeIntervalSince1970: 1_800_000_000), slept: [Double](), nonce: 0))
 
     /// - Parameter script: gets the path and how often it was asked for before; nil answers come from `standard`.
     init(_ script: @escaping Script) { self.script = script }
@@ -65,7 +66,8 @@ final class ScriptedCA: Sendable {
         switch path {
         case "/dir":
             json(
-                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","odd":[1],"meta":{"termsOfService":null,"website":7,"profiles":{"a":"b"}}}"#)
+                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","odd":[1],"meta":{"termsOfService":null,"website":7,"profiles":{"a":"b"}}}"#
+            )
         case "/nonce": WireAnswer(status: 200)
         case "/acct": json(#"{"status":"valid"}"#, 201, [("location", "\(base)/account/1")])
         default: json("{}")

@@ -13,18 +13,22 @@ import Testing
 private struct RudeServer {
     let channel: any Channel
     let root: String
-    var url: String { "https://localhost:\(channel.localAddress?.port ?? 0)" }
+    let url: String
 
     init() async throws {
         let folder = try TemporaryFolder()
         try await Program.succeed(
             "openssl",
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-             "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"], folder: folder.path)
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                "/CN=localhost",
+                "-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem",
+            ], folder: folder.path)
         root = try String(contentsOfFile: folder.path("cert.pem"), encoding: .utf8)
         let chain = try NIOSSLCertificate.fromPEMFile(folder.path("cert.pem")).map { NIOSSLCertificateSource.certificate($0) }
         let key = try NIOSSLPrivateKey(file: folder.path("key.pem"), format: .pem)
-        let context = try NIOSSLContext(configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key)))
         channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -34,6 +38,7 @@ private struct RudeServer {
                     try pipeline.addHandler(RudeHandler())
                 }
             }.bind(host: "127.0.0.1", port: 0).get()
+        url = "https://localhost:\(try #require(channel.localAddress?.port))"
     }
 
     func client(_ path: String, trusted: Bool = true, timeout: Duration = .seconds(20)) throws -> ACMEClient {
@@ -82,7 +87,9 @@ struct WireTests {
     @Test func `over real TLS: a good directory, and each rudeness is its own error`() async throws {
         let server = try await RudeServer()
         #expect(try await server.client("/dir").directory().newNonce == "https://ca.test/nonce")
-        await #expect(throws: ACMEClientError.tooLarge(limit: 1 << 20, url: server.url + "/huge")) { try await server.client("/huge").directory() }
+        await #expect(throws: ACMEClientError.tooLarge(limit: 1 << 20, url: server.url + "/huge")) {
+            try await server.client("/huge").directory()
+        }
         for path in ["/drip", "/silent"] {
             let error = await failure(try server.client(path, timeout: .milliseconds(300)))
             #expect({ if case .transport = error { true } else { false } }(), "\(path): \(error)")

@@ -56,9 +56,11 @@ final class FakeCA: Sendable {
         rootKey = try CertificateKey(.p256)
         let key = rootKey
         let description = CertificateDescription.root(
-            name: DistinguishedName(commonName: "Fake Root"), key: key.publicKey, serial: [0x11] + [UInt8](repeating: 7, count: 15),
+            name: DistinguishedName(commonName: "Fake Root"), key: key.publicKey,
+            serial: [0x11] + [UInt8](repeating: 7, count: 15),
             notBefore: time.now - 86_400 * 400, notAfter: time.now + 86_400 * 3000)
-        let linted = try Linted(root: ToBeSigned(description, signedWith: key.scheme), key: key.publicKey, at: time.now)
+        let linted = try Linted(
+            root: ToBeSigned(description, signedWith: key.scheme), key: key.publicKey, at: time.now - 86_400 * 400)
         root = try Certificate509(der: try await linted.signed { try key.sign($0) })
     }
 
@@ -100,15 +102,18 @@ final class FakeCA: Sendable {
         return answer
     }
 
-    private func honest(_ request: WireRequest, _ path: String, _ message: SignedMessage?, _ payload: String) async -> WireAnswer {
+    private func honest(_ request: WireRequest, _ path: String, _ message: SignedMessage?, _ payload: String) async -> WireAnswer
+    {
         let parts = path.split(separator: "/").map(String.init)
         let number = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
         switch parts.first ?? "" {
         case "dir":
-            let meta = #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
+            let meta =
+                #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
             return json(
                 200,
-                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","x1":"https://community.test","meta":\#(meta)}"#)
+                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","x1":"https://community.test","meta":\#(meta)}"#
+            )
         case "nonce": return WireAnswer(status: 204)
         case "acct":
             guard case .jwk(let key)? = message?.signer else { return json(200, #"{"status":"valid"}"#) }
@@ -139,9 +144,12 @@ final class FakeCA: Sendable {
         case "c":
             let index = Int(parts[2]) ?? 0
             if !faults.authorizationsStayPending { state.withLock { _ = $0.orders[number]?.proved.insert(index) } }
-            return json(200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(faults.token)"}"#)
+            return json(
+                200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(faults.token)"}"#)
         case "f":
-            let csr = (try? JSONDecoder.acme.decode(Finalize.self, from: Data(payload.utf8))).flatMap { try? Base64URL.decode($0.csr) }
+            let csr = (try? JSONDecoder.acme.decode(Finalize.self, from: Data(payload.utf8))).flatMap {
+                try? Base64URL.decode($0.csr)
+            }
             state.withLock { $0.orders[number]?.csr = csr }
             return json(200, order(number))
         case "cert": return await certificate(number)
@@ -160,11 +168,14 @@ final class FakeCA: Sendable {
 
     private func order(_ id: Int) -> String {
         let (names, csr, proved) = state.withLock { $0.orders[id] } ?? ([], nil, [])
-        let status = csr != nil ? (faults.ordersStayProcessing ? "processing" : "valid") : proved.count == names.count ? "ready" : "pending"
+        let status =
+            csr != nil
+            ? (faults.ordersStayProcessing ? "processing" : "valid") : proved.count == names.count ? "ready" : "pending"
         let identifiers = names.shuffled().map { #"{"type":"dns","value":"\#($0)"}"# }.joined(separator: ",")
         let authorizations = names.indices.shuffled().map { "\"\(base)/a/\(id)/\($0)\"" }.joined(separator: ",")
         let certificate = status == "valid" ? #","certificate":"\#(base)/cert/\#(id)""# : ""
-        return #"{"status":"\#(status)","identifiers":[\#(identifiers)],"authorizations":[\#(authorizations)],"finalize":"\#(base)/f/\#(id)"\#(certificate)}"#
+        return
+            #"{"status":"\#(status)","identifiers":[\#(identifiers)],"authorizations":[\#(authorizations)],"finalize":"\#(base)/f/\#(id)"\#(certificate)}"#
     }
 
     private func authorization(_ id: Int, _ index: Int) -> String {
@@ -178,12 +189,14 @@ final class FakeCA: Sendable {
             return #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"pending"\#(token)}"#
         }
         let status = proved.contains(index) ? "valid" : "pending"
-        return #"{"identifier":{"type":"dns","value":"\#(isWild ? String(name.dropFirst(2)) : name)"},"status":"\#(status)"\#(isWild ? ",\"wildcard\":true" : ""),"challenges":[\#(challenges.joined(separator: ","))]}"#
+        return
+            #"{"identifier":{"type":"dns","value":"\#(isWild ? String(name.dropFirst(2)) : name)"},"status":"\#(status)"\#(isWild ? ",\"wildcard\":true" : ""),"challenges":[\#(challenges.joined(separator: ","))]}"#
     }
 
     private func certificate(_ id: Int) async -> WireAnswer {
         guard case let (names, csr?, _)? = state.withLock({ $0.orders[id] }), let request = try? CertificateRequest(der: csr),
-            let issuer = try? IssuerDescription(root), let key = faults.otherKey ? try? CertificateKey(.p256).publicKey : request.publicKey
+            let issuer = try? IssuerDescription(root),
+            let key = faults.otherKey ? try? CertificateKey(.p256).publicKey : request.publicKey
         else { return problem(404, "malformed", "no certificate") }
         let at = time.now + faults.shift
         let key2 = rootKey
@@ -195,7 +208,8 @@ final class FakeCA: Sendable {
             let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), issuer: issuer, at: at)
             let leaf = try Certificate509(der: try await linted.signed { try key2.sign($0) })
             let text = faults.pem(leaf.pem + root.pem)
-            return WireAnswer(status: 200, headers: [("Content-Type", "application/pem-certificate-chain")], body: Array(text.utf8))
+            return WireAnswer(
+                status: 200, headers: [("Content-Type", "application/pem-certificate-chain")], body: Array(text.utf8))
         } catch { return problem(500, "serverInternal", "\(error)".filter { $0 != "\"" && $0 != "\n" }) }
     }
 }

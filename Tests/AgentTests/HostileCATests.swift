@@ -30,7 +30,10 @@ struct Misdeed: Sendable, CustomTestStringConvertible {
         }
     }
 
-    static func whole(_ title: String, _ code: ExitCode, _ path: String, _ status: Int, _ body: String, _ headers: [(name: String, value: String)] = [])
+    static func whole(
+        _ title: String, _ code: ExitCode, _ path: String, _ status: Int, _ body: String,
+        _ headers: [(name: String, value: String)] = []
+    )
         -> Misdeed
     {
         Misdeed(title, code) { faults in
@@ -47,7 +50,9 @@ struct Misdeed: Sendable, CustomTestStringConvertible {
     static let all: [Misdeed] = [
         whole("directory is a web page", .failed, "/dir", 200, "<html>hello</html>"),
         whole("directory is an empty object", .failed, "/dir", 200, "{}"),
-        whole("directory has a member twice", .failed, "/dir", 200, #"{"newNonce":"https://ca.test/n","newNonce":"https://ca.test/n"}"#),
+        whole(
+            "directory has a member twice", .failed, "/dir", 200,
+            #"{"newNonce":"https://ca.test/n","newNonce":"https://ca.test/n"}"#),
         whole("directory nests 1,000 deep", .failed, "/dir", 200, String(repeating: "[", count: 1000)),
         whole("directory moved to http", .needsPerson, "/dir", 302, "", [("Location", "http://ca.test/dir")]),
         whole("directory moved to a file", .needsPerson, "/dir", 302, "", [("Location", "file:///etc/passwd")]),
@@ -58,7 +63,10 @@ struct Misdeed: Sendable, CustomTestStringConvertible {
         whole("account without URL", .failed, "/acct", 201, #"{"status":"valid"}"#),
         whole("account at an http URL", .needsPerson, "/acct", 201, "{}", [("Location", "http://ca.test/account/1")]),
         whole("account refused by a web page", .failed, "/acct", 502, "<h1>Bad Gateway</h1>"),
-        whole("order at an http URL", .needsPerson, "/order", 201, #"{"status":"pending","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":[],"finalize":"https://ca.test/f/1"}"#, [("Location", "http://x.test/")]),
+        whole(
+            "order at an http URL", .needsPerson, "/order", 201,
+            #"{"status":"pending","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":[],"finalize":"https://ca.test/f/1"}"#,
+            [("Location", "http://x.test/")]),
         body("order for another name", .failed, "/order", "a.test", "b.test"),
         body("order of an unknown status", .failed, "/order", "pending", "dreaming"),
         body("order without identifiers", .failed, "/order", #""identifiers""#, #""identities""#),
@@ -85,26 +93,50 @@ struct Misdeed: Sendable, CustomTestStringConvertible {
         Misdeed("text in the chain", .failed) { $0.pem = { "#!/bin/sh\n" + $0 } },
         Misdeed("chain without certificates", .failed) { $0.pem = { _ in "" } },
         Misdeed("chain that stops half-way", .failed) { $0.pem = { String($0.dropLast(40)) } },
-        Misdeed("chain of garbage", .failed) { $0.pem = { _ in "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" } },
+        Misdeed("chain of garbage", .failed) {
+            $0.pem = { _ in "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }
+        },
         Misdeed("chain of 1,000", .failed) { $0.pem = { String(repeating: $0, count: 500) } },
-        Misdeed("chain that does not hold together", .failed) { $0.pem = { let leaf = $0.components(separatedBy: "-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"; return leaf + leaf } },
-        Misdeed("chain that begins with the root", .failed) { $0.pem = { String($0.components(separatedBy: "-----END CERTIFICATE-----\n")[1]) + "-----END CERTIFICATE-----\n" } },
+        Misdeed("chain that does not hold together", .failed) {
+            $0.pem = {
+                let leaf = $0.components(separatedBy: "-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n";
+                return leaf + leaf
+            }
+        },
+        Misdeed("chain that begins with the root", .failed) {
+            $0.pem = { String($0.components(separatedBy: "-----END CERTIFICATE-----\n")[1]) + "-----END CERTIFICATE-----\n" }
+        },
         whole("badNonce for ever", .failed, "/acct", 400, #"{"type":"urn:ietf:params:acme:error:badNonce"}"#),
         Misdeed("nonces that are none", .failed) { faults in
-            faults.tamper = { _, answer in answer.headers = answer.headers.map { $0.name == "Replay-Nonce" ? ($0.name, "a b=") : $0 } }
+            faults.tamper = { _, answer in
+                answer.headers = answer.headers.map { $0.name == "Replay-Nonce" ? ($0.name, "a b=") : $0 }
+            }
         },
-        whole("rate limit for ten years", .wait, "/order", 429, #"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"no"}"#, [("Retry-After", "315360000")]),
-        whole("rate limit with a date", .wait, "/order", 429, #"{"type":"urn:ietf:params:acme:error:rateLimited"}"#, [("Retry-After", "Sun, 06 Nov 2094 08:49:37 GMT")]),
+        whole(
+            "rate limit for ten years", .wait, "/order", 429, #"{"type":"urn:ietf:params:acme:error:rateLimited","detail":"no"}"#,
+            [("Retry-After", "315360000")]),
+        whole(
+            "rate limit with a date", .wait, "/order", 429, #"{"type":"urn:ietf:params:acme:error:rateLimited"}"#,
+            [("Retry-After", "Sun, 06 Nov 2094 08:49:37 GMT")]),
         whole("unavailable for ever", .wait, "/order", 503, "busy"),
-        whole("poll in ten years", .wait, "/f/", 200, #"{"status":"processing","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":["https://ca.test/a/1/0"],"finalize":"https://ca.test/f/1"}"#, [("Retry-After", "315360000")]),
-        whole("rejected name", .needsPerson, "/order", 400, #"{"type":"urn:ietf:params:acme:error:rejectedIdentifier","detail":"\u001b[31mno\u001b[0m \u202e"}"#),
-        whole("terms that changed", .needsPerson, "/order", 403, #"{"type":"urn:ietf:params:acme:error:userActionRequired","detail":"agree","instance":"https://ca.test/agree"}"#),
+        whole(
+            "poll in ten years", .wait, "/f/", 200,
+            #"{"status":"processing","identifiers":[{"type":"dns","value":"a.test"}],"authorizations":["https://ca.test/a/1/0"],"finalize":"https://ca.test/f/1"}"#,
+            [("Retry-After", "315360000")]),
+        whole(
+            "rejected name", .needsPerson, "/order", 400,
+            #"{"type":"urn:ietf:params:acme:error:rejectedIdentifier","detail":"\u001b[31mno\u001b[0m \u202e"}"#),
+        whole(
+            "terms that changed", .needsPerson, "/order", 403,
+            #"{"type":"urn:ietf:params:acme:error:userActionRequired","detail":"agree","instance":"https://ca.test/agree"}"#),
     ]
 }
 
 struct HostileCATests {
     @Test(arguments: Misdeed.all)
-    func `C-11.4-2 whatever a CA does, nothing is installed, nothing is left behind, and a sentence says why`(misdeed: Misdeed) async throws {
+    func `C-11.4-2 whatever a CA does, nothing is installed, nothing is left behind, and a sentence says why`(misdeed: Misdeed)
+        async throws
+    {
         let folder = try TemporaryFolder()
         let webroot = folder.path("www")
         try FileManager.default.createDirectory(atPath: webroot, withIntermediateDirectories: true)
@@ -117,7 +149,9 @@ struct HostileCATests {
         } catch {
             #expect(error.code == misdeed.code, "\(error.message)")
             #expect(!error.message.isEmpty)
-            #expect(error.message.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control }, "\(error.message.debugDescription)")
+            #expect(
+                error.message.unicodeScalars.allSatisfy { $0 == "\n" || $0.properties.generalCategory != .control },
+                "\(error.message.debugDescription)")
             #expect(!error.message.contains("\u{202e}"))
         }
         #expect(!FileManager.default.fileExists(atPath: folder.path("store/live/a.test")))

@@ -25,14 +25,17 @@ final class Pebble: Sendable {
         let f = folder
         func openssl(_ arguments: String...) async throws { try await Program.succeed("openssl", arguments, folder: f.path) }
         try await openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test root",
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+            "/CN=test root",
             "-keyout", "root.key", "-out", "root.pem")
         try await openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout", "tls.key",
+            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
+            "tls.key",
             "-out", "tls.csr")
         try f.write("ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
         try await openssl(
-            "x509", "-req", "-in", "tls.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2", "-extfile",
+            "x509", "-req", "-in", "tls.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2",
+            "-extfile",
             "ext", "-out", "tls.pem")
         let ports = try await [freePort(), freePort(), freePort(), freePort(), freePort(), freePort()]
         (http01Port, tlsALPN01Port, dnsControl) = (ports[2], ports[3], ports[5])
@@ -47,11 +50,15 @@ final class Pebble: Sendable {
             """#)
         names = try RunningProgram(
             "pebble-challtestsrv",
-            ["-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:\(ports[4])", "-http01", "", "-https01", "", "-tlsalpn01", "", "-management", "127.0.0.1:\(ports[5])"],
+            [
+                "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:\(ports[4])", "-http01", "", "-https01", "",
+                "-tlsalpn01", "", "-management", "127.0.0.1:\(ports[5])",
+            ],
             log: f.path("dns.log"))
         server = try RunningProgram(
             "pebble", ["-config", config, "-dnsserver", "127.0.0.1:\(ports[4])"] + (strict ? ["-strict"] : []),
-            environment: ["PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"].merging(environment) { $1 },
+            environment: ["PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"].merging(environment)
+            { $1 },
             log: f.path("pebble.log"))
         directory = "https://127.0.0.1:\(ports[0])/dir"
         root = f.path("root.pem")
@@ -66,7 +73,9 @@ final class Pebble: Sendable {
     /// A DNS program that talks to the test DNS.
     func hook() throws -> String {
         let set = #"curl -sf -d "{\"host\":\"$2\",\"value\":\"$3\"}" http://127.0.0.1:\#(dnsControl)"#
-        return try folder.write("hook.sh", "#!/bin/sh\ncase $1 in present) \(set)/set-txt;; cleanup) \(set)/clear-txt;; esac >/dev/null\n", mode: 0o755)
+        return try folder.write(
+            "hook.sh", "#!/bin/sh\ncase $1 in present) \(set)/set-txt;; cleanup) \(set)/clear-txt;; esac >/dev/null\n",
+            mode: 0o755)
     }
 
     func request(_ names: [String], _ method: ChallengeMethod) -> IssueRequest {
@@ -103,7 +112,8 @@ struct PebbleTests {
         var renewal = RenewRequest()
         (renewal.force, renewal.preflight) = (true, false)
         #expect(try await agent.renew(renewal).code == .changed)
-        #expect(try await agent.revoke("a.example", by: reused == "0" ? .account : .certificateKey, reason: .superseded) == .changed)
+        #expect(
+            try await agent.revoke("a.example", by: reused == "0" ? .account : .certificateKey, reason: .superseded) == .changed)
         #expect(try await agent.revoke("a.example") == .nothingToDo)
     }
 
@@ -129,7 +139,8 @@ struct PebbleTests {
         #expect(try await agent.issue(request).code == .changed)
         let first = try await agent.showAccount(pebble.directory)
         #expect(first.status == "valid" && first.contacts == ["mailto:ops@example.com"])
-        #expect(try await agent.updateAccount(pebble.directory, contacts: ["new@example.com"]).contacts == ["mailto:new@example.com"])
+        #expect(
+            try await agent.updateAccount(pebble.directory, contacts: ["new@example.com"]).contacts == ["mailto:new@example.com"])
         let rolled = try await agent.rollOverAccount(pebble.directory)
         #expect(rolled.url == first.url && rolled.thumbprint != first.thumbprint)
         var renewal = RenewRequest()

@@ -36,7 +36,10 @@ struct SolverTests {
         #expect(try await curl("\(base)/tok_EN-1") == "tok_EN-1.thumb|200")
         #expect(try await curl("--http1.0", "\(base)/tok_EN-1") == "tok_EN-1.thumb|200")
         #expect(try await curl("-g", "http://[::1]:\(port)/.well-known/acme-challenge/tok_EN-1") == "tok_EN-1.thumb|200")
-        for wrong in ["\(base)/", "\(base)/other", "\(base)/tok_EN-1/", "\(base)/../tok_EN-1", "http://127.0.0.1:\(port)/", "\(base)/tok_EN-1?x=1", "\(base)/%3Cscript%3E"] {
+        for wrong in [
+            "\(base)/", "\(base)/other", "\(base)/tok_EN-1/", "\(base)/../tok_EN-1", "http://127.0.0.1:\(port)/",
+            "\(base)/tok_EN-1?x=1", "\(base)/%3Cscript%3E",
+        ] {
             #expect(try await curl("--path-as-is", wrong) == "|404", "\(wrong)")
         }
         #expect(try await curl("-d", "x", "\(base)/tok_EN-1") == "|404")
@@ -66,14 +69,16 @@ struct SolverTests {
         try await solver.prepare()
         try await solver.present(Self.answer)
         func handshake(_ name: String, _ alpn: String) async throws -> String {
-            let outcome = try await Program.run("openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-servername", name, "-alpn", alpn], input: "")
+            let outcome = try await Program.run(
+                "openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-servername", name, "-alpn", alpn], input: "")
             return outcome.output + outcome.errors
         }
         let shown = try await handshake("a.test", "acme-tls/1")
         #expect(shown.contains("ALPN protocol: acme-tls/1"))
         let begin = try #require(shown.range(of: "-----BEGIN CERTIFICATE-----"))
         let end = try #require(shown.range(of: "-----END CERTIFICATE-----"))
-        let text = try await Program.succeed("openssl", ["x509", "-noout", "-text"], input: String(shown[begin.lowerBound..<end.upperBound]) + "\n")
+        let text = try await Program.succeed(
+            "openssl", ["x509", "-noout", "-text"], input: String(shown[begin.lowerBound..<end.upperBound]) + "\n")
         #expect(text.contains("DNS:a.test"))
         #expect(text.contains("1.3.6.1.5.5.7.1.31: critical"))
         #expect(!(try await handshake("b.test", "acme-tls/1")).contains("BEGIN CERTIFICATE"))
@@ -111,7 +116,8 @@ struct SolverTests {
     @Test func `webroot replaces a link in the token's place and writes nothing through it`() async throws {
         let (root, victim) = (folder.path("www"), try folder.write("victim", "precious"))
         try FileManager.default.createDirectory(atPath: "\(root)/.well-known/acme-challenge", withIntermediateDirectories: true)
-        try FileManager.default.createSymbolicLink(atPath: "\(root)/.well-known/acme-challenge/tok_EN-1", withDestinationPath: victim)
+        try FileManager.default.createSymbolicLink(
+            atPath: "\(root)/.well-known/acme-challenge/tok_EN-1", withDestinationPath: victim)
         try await Webroot(folder: root).present(Self.answer)
         #expect(try String(contentsOfFile: victim, encoding: .utf8) == "precious")
     }
@@ -120,7 +126,8 @@ struct SolverTests {
     func `C-8.3-3 a token that is none reaches no solver's file or path`(token: String) async throws {
         let root = folder.path("www")
         try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
-        let answer = ChallengeAnswer(name: "a.test", token: token, keyAuthorization: KeyAuthorization(token: token, thumbprint: "t"))
+        let answer = ChallengeAnswer(
+            name: "a.test", token: token, keyAuthorization: KeyAuthorization(token: token, thumbprint: "t"))
         await #expect(throws: AgentError.self) { try await Webroot(folder: root).present(answer) }
         await #expect(throws: AgentError.self) { try await StandaloneHTTP(port: 1).present(answer) }
     }
@@ -140,8 +147,11 @@ struct SolverTests {
             Issue.record("passed")
         } catch { #expect(error.message.contains("exit status 3")) }
         let out = folder.path("out")
-        let echo = try folder.write("echo.sh", "#!/bin/sh\nprintf '%s|' \"$@\" > \(out)\nprintf '%s' \"$SPECIAL$CHANCERY_EAB_HMAC_KEY\" >> \(out)\n", mode: 0o755)
-        try await HookProgram.run(echo, ["$(id)", "a b", ";x"], environment: ["SPECIAL": "`y`", "CHANCERY_EAB_HMAC_KEY": "secret"])
+        let echo = try folder.write(
+            "echo.sh", "#!/bin/sh\nprintf '%s|' \"$@\" > \(out)\nprintf '%s' \"$SPECIAL$CHANCERY_EAB_HMAC_KEY\" >> \(out)\n",
+            mode: 0o755)
+        try await HookProgram.run(
+            echo, ["$(id)", "a b", ";x"], environment: ["SPECIAL": "`y`", "CHANCERY_EAB_HMAC_KEY": "secret"])
         #expect(try String(contentsOfFile: out, encoding: .utf8) == "$(id)|a b|;x|`y`")
     }
 }

@@ -14,9 +14,11 @@ import Testing
 struct RenewalTimeTests {
     static let start = Date(timeIntervalSince1970: 1_800_000_000)
 
-    @Test(arguments: [
-        (90 * 86_400.0, 60 * 86_400.0), (47 * 86_400, 2_707_200), (6 * 86_400, 4 * 86_400), (160 * 3600, 384_000), (3600, 2400), (3, 2),
-    ] as [(Double, Double)])
+    @Test(
+        arguments: [
+            (90 * 86_400.0, 60 * 86_400.0), (47 * 86_400, 2_707_200), (6 * 86_400, 4 * 86_400), (160 * 3600, 384_000),
+            (3600, 2400), (3, 2),
+        ] as [(Double, Double)])
     func `renewal is due when a third of the lifetime is left, in days or in seconds`(lifetime: Double, due: Double) {
         let end = Self.start + lifetime - 1
         #expect(RenewalTime.due(notBefore: Self.start, notAfter: end) == Self.start + due)
@@ -54,10 +56,16 @@ struct RenewalTimeTests {
                 name: "a.test", names: ["a.test", "*.a.test"], ca: "https://ca.test/dir", method: .dnsHook("/bin/hook"),
                 keyType: .rsa2048, deployHook: "/bin/deploy", notBefore: Date(timeIntervalSince1970: 1_800_000_000),
                 notAfter: Date(timeIntervalSince1970: 1_800_086_399), serial: mark, served: false, revoked: nil,
-                history: [.init(at: Date(timeIntervalSince1970: 1_800_000_001), serial: mark, notAfter: Date(timeIntervalSince1970: 1_800_086_399))]))
+                history: [
+                    .init(
+                        at: Date(timeIntervalSince1970: 1_800_000_001), serial: mark,
+                        notAfter: Date(timeIntervalSince1970: 1_800_086_399))
+                ]))
     }
 
-    private func text(_ file: String) -> String? { try? String(contentsOfFile: "\(store.live("a.test"))/\(file)", encoding: .utf8) }
+    private func text(_ file: String) -> String? {
+        try? String(contentsOfFile: "\(store.live("a.test"))/\(file)", encoding: .utf8)
+    }
 
     /// What is live, if the four files and the lineage are of one installation.
     private func live() throws -> String? {
@@ -91,7 +99,9 @@ struct RenewalTimeTests {
             try store.install(files("1"))
             try store.save(SigningKey(.p256), of: "https://ca.test/dir")
         }
-        func mode(_ path: String) -> Int { ((try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int) ?? -1 }
+        func mode(_ path: String) -> Int {
+            ((try? FileManager.default.attributesOfItem(atPath: path))?[.posixPermissions] as? Int) ?? -1
+        }
         #expect(mode("\(store.path)/archive/a.test/1/privkey.pem") == 0o600)
         #expect(mode("\(store.account("https://ca.test/dir"))/key.pem") == 0o600)
         for path in ["", "/archive", "/archive/a.test", "/archive/a.test/1", "/live", "/accounts"] {
@@ -102,7 +112,9 @@ struct RenewalTimeTests {
     private struct Crash: Error {}
 
     @Test(arguments: StoreFolder.InstallStep.allCases)
-    func `a crash after any step leaves the old pair or the new pair, and the next installation works`(step: StoreFolder.InstallStep) throws {
+    func `a crash after any step leaves the old pair or the new pair, and the next installation works`(
+        step: StoreFolder.InstallStep
+    ) throws {
         try store.install(files("old"))
         #expect(throws: AgentError.self) {
             try store.install(files("new")) { (done) throws(AgentError) in if done == step { throw .failed("killed") } }
@@ -118,7 +130,10 @@ struct RenewalTimeTests {
     @Test func `five older versions stay, and what is live is always among them`() throws {
         for number in 1...9 { try store.install(files("\(number)")) }
         #expect(try live() == "9")
-        #expect(try FileManager.default.contentsOfDirectory(atPath: "\(store.path)/archive/a.test").sorted() == ["5", "6", "7", "8", "9"])
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: "\(store.path)/archive/a.test").sorted() == [
+                "5", "6", "7", "8", "9",
+            ])
     }
 
     @Test func `a reader never meets a mix while 200 installations pass`() async throws {

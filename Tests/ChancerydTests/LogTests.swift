@@ -54,17 +54,17 @@ struct LogTests {
     @Test func `a stuck reader blocks nobody, and lost lines are counted`() {
         let gate = DispatchSemaphore(value: 0)
         let written = Mutex<[String]>([])
-        let sink = LogSink(limit: 3) { line in
+        let sink = LogSink(limit: 6, gathering: .seconds(3600)) { lines in
             gate.wait()
-            written.withLock { $0.append(line) }
+            written.withLock { $0.append(lines) }
         }
         for number in 0..<10 { sink.log("\(number)\n") }
-        for _ in 0..<3 { gate.signal() }
-        sink.flush(seconds: 30)
         for _ in 0..<2 { gate.signal() }
+        sink.flush(seconds: 30)
+        gate.signal()
         sink.log("after\n")
         sink.flush(seconds: 30)
-        #expect(written.withLock { $0 } == ["0\n", "1\n", "2\n", "warning log lines lost count=7\n", "after\n"])
+        #expect(written.withLock { $0 } == ["0\n1\n2\n", "warning log lines lost count=7\n", "after\n"])
     }
 
     @Test func `a closed descriptor ends nothing`() {

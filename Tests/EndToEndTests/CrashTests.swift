@@ -9,38 +9,40 @@ import Testing
 /// The server is killed under load, again and again: what it acknowledged is there afterwards, once.
 @Suite(.serialized) struct CrashTests {
     /// What clients were told, as independent witnesses.
-    private struct Witness {
+    private struct Told {
         var accounts: [(key: SigningKey, url: String)] = []
         var orders: Set<String> = []
         /// Certificate URL -> leaf, as downloaded.
         var certificates: [String: [UInt8]] = [:]
     }
 
+    private final class Witness: Sendable {
+        private let told = Mutex(Told())
+        func note(_ change: @Sendable (inout Told) -> Void) { told.withLock { change(&$0) } }
+        var all: Told { told.withLock { $0 } }
+    }
+
     @Test func `twenty kills at random moments under load lose and double nothing`() async throws {
         let authority = try await TestAuthority(names: NameServer())
         let key = SigningKey(.p256)
         let responder = try await StatelessResponder(port: authority.http01Port, thumbprint: key.jwk.thumbprint)
-        let url = try await client(authority).createAccount(key, termsAgreed: true).account.url
-        let witness = Mutex(Witness())
+        let url = try await Self.client(authority).createAccount(key, termsAgreed: true).account.url
+        let witness = Witness()
         var checked = 0
 
         for round in 1...20 {
-            let load = Task {
-                await withTaskGroup(of: Void.self) { group in
-                    for _ in 0..<4 {
-                        group.addTask { while !Task.isCancelled { try? await work(authority, key, url, round, witness) } }
-                    }
-                }
+            let load = (0..<4).map { _ in
+                Task { while !Task.isCancelled { try? await Self.work(authority, key, url, round, witness) } }
             }
             try await Task.sleep(for: .milliseconds(Int.random(in: 150...900)))
             try await authority.stop(SIGKILL)
-            load.cancel()
-            await load.value
+            for client in load { client.cancel() }
+            for client in load { await client.value }
             try await authority.start()
-            checked = try await verify(authority, key, url, witness.withLock { $0 }, from: checked)
+            checked = try await verify(authority, key, url, witness.all, from: checked)
         }
 
-        let seen = witness.withLock { $0 }
+        let seen = witness.all
         try #require(seen.certificates.count >= 20, "the load was a load: \(seen.certificates.count)")
         let stored = try await authority.certificates().compactMap { $0["serial"] as? String }.map { $0.uppercased() }
         #expect(Set(stored).count == stored.count, "no serial twice")
@@ -51,7 +53,7 @@ import Testing
         withExtendedLifetime(responder) {}
     }
 
-    private func client(_ authority: TestAuthority) throws -> ACMEClient {
+    private static func client(_ authority: TestAuthority) throws -> ACMEClient {
         var configuration = ACMEClient.Configuration(product: "crash-test/1")
         configuration.trustRoots = [try String(contentsOfFile: authority.root, encoding: .utf8)]
         configuration.patience = .seconds(10)
@@ -59,18 +61,18 @@ import Testing
     }
 
     /// One new account and one order to its certificate; each acknowledged step is written down before the next.
-    private func work(
-        _ authority: TestAuthority, _ key: SigningKey, _ url: String, _ round: Int, _ witness: borrowing Mutex<Witness>
+    private static func work(
+        _ authority: TestAuthority, _ key: SigningKey, _ url: String, _ round: Int, _ witness: Witness
     ) async throws {
         let client = try client(authority)
         let fresh = SigningKey(.p256)
         let registered = try await client.createAccount(fresh, termsAgreed: true)
-        witness.withLock { $0.accounts.append((fresh, registered.account.url)) }
+        witness.note { $0.accounts.append((fresh, registered.account.url)) }
 
         let account = try client.account(key, url: url)
         let name = "r\(round)-\(UInt32.random(in: 0 ... .max)).e2e.test"
         let placed = try await account.newOrder([name])
-        witness.withLock { _ = $0.orders.insert(placed.url) }
+        witness.note { _ = $0.orders.insert(placed.url) }
         for authorization in placed.order.authorizations {
             let challenges = try await account.authorization(authorization).challenges
             for challenge in challenges where challenge.type == ChallengeType.http01.rawValue {
@@ -82,14 +84,14 @@ import Testing
         let done = try await account.finalize(placed, csr: request)
         guard let certificate = done.order.certificate else { return }
         let chain = try await account.chains(certificate)
-        if let leaf = chain.first?.certificates.first { witness.withLock { $0.certificates[certificate] = leaf } }
+        if let leaf = chain.first?.certificates.first { witness.note { $0.certificates[certificate] = leaf } }
     }
 
     /// Checks the accounts and orders that are new since `from`, and the certificates.
     private func verify(
-        _ authority: TestAuthority, _ key: SigningKey, _ url: String, _ seen: Witness, from: Int
+        _ authority: TestAuthority, _ key: SigningKey, _ url: String, _ seen: Told, from: Int
     ) async throws -> Int {
-        let client = try client(authority)
+        let client = try Self.client(authority)
         for (key, url) in seen.accounts[from...] {
             #expect(try await client.findAccount(key)?.account.url == url, "an acknowledged account is lost or doubled")
         }

@@ -6,8 +6,13 @@ import Synchronization
 
 /// A TCP or TLS server on a loopback address that does to its visitors what a test tells it to, and remembers what they sent.
 final class HostileServer: Sendable {
-    /// What happens once a request's header is there; nil: when the connection (or the TLS handshake) is.
+    /// When a server acts: once it is connected to, at anything that comes in, or at the end of a request's header.
+    enum Moment { case connection, bytes, header }
+    /// Done on the channel's event loop.
     typealias Act = @Sendable (_ request: String, _ channel: any Channel) -> Void
+
+    /// Apart from the validator's, so that neither waits for the other.
+    private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     let port: Int
     private let listener: any Channel
@@ -19,16 +24,18 @@ final class HostileServer: Sendable {
         let received = Mutex<[UInt8]>([])
     }
 
-    init(at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, greets: Bool = false, _ act: @escaping Act)
+    init(
+        at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, on moment: Moment = .header, _ act: @escaping Act
+    )
         async throws
     {
         let record = Record()
-        listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        listener = try await ServerBootstrap(group: Self.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
-                    try channel.pipeline.syncOperations.addHandler(Host(record, greets, act))
+                    try channel.pipeline.syncOperations.addHandler(Host(record, moment, act))
                 }
             }
             .bind(host: host, port: port).get()
@@ -74,34 +81,37 @@ final class HostileServer: Sendable {
 
     /// Sends `text` again and again until the other side has enough.
     static func flood(_ text: String) -> Act {
-        { _, channel in
-            @Sendable func more() {
-                channel.writeAndFlush(ByteBuffer(string: text)).whenSuccess { channel.eventLoop.execute { more() } }
+        let piece = String(repeating: text, count: 1 + 4000 / max(1, text.utf8.count))
+        return { _, channel in
+            // A pause between the pieces, or the loop would do nothing else until the kernel's buffers are full.
+            let flood = channel.eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(1)) { _ in
+                channel.writeAndFlush(ByteBuffer(string: piece), promise: nil)
             }
-            more()
+            channel.closeFuture.whenComplete { _ in flood.cancel() }
         }
     }
 
     private final class Host: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         private let record: Record
-        private let greets: Bool
+        private let moment: Moment
         private let act: Act
         private var text = ""
 
-        init(_ record: Record, _ greets: Bool, _ act: @escaping Act) {
-            (self.record, self.greets, self.act) = (record, greets, act)
+        init(_ record: Record, _ moment: Moment, _ act: @escaping Act) {
+            (self.record, self.moment, self.act) = (record, moment, act)
         }
 
         func channelActive(context: ChannelHandlerContext) {
             record.connections.withLock { $0 += 1 }
-            if greets { act("", context.channel) }
+            if moment == .connection { act("", context.channel) }
         }
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             let buffer = unwrapInboundIn(data)
             record.received.withLock { $0 += Array(buffer.readableBytesView) }
             text += String(decoding: buffer.readableBytesView, as: UTF8.self)
-            guard !greets, text.hasSuffix("\r\n\r\n") else { return }
+            if moment == .bytes { return act(text, context.channel) }
+            guard moment == .header, text.hasSuffix("\r\n\r\n") else { return }
             record.requests.withLock { $0.append(text) }
             act(text, context.channel)
             text = ""

@@ -121,7 +121,7 @@ struct SSRFTests {
     }
 
     @Test func `tls-alpn-01 goes through the same gate`() async throws {
-        let canary = try await HostileServer(greets: true) { _, _ in }
+        let canary = try await HostileServer(on: .connection) { _, _ in }
         let problem = try await Setting(port: canary.port, allowed: []).problem(.tlsALPN01)
         #expect(problem.errorType == .connection)
         #expect(problem.says("--allow-address 127.0.0.0/8"))

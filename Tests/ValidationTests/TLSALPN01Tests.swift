@@ -1,5 +1,6 @@
 import ACME
 import Crypto
+import NIOCore
 import NIOSSL
 import SwiftASN1
 import TestSupport
@@ -21,7 +22,7 @@ struct TLSALPN01Tests {
     func `S8737-3-3 S8737-3-4 a right proof is accepted, and no data is sent`(name: String, version: TLSVersion) async throws {
         let proof = try #require(Self.good[name])
         let server = try await HostileServer(
-            tls: proof().serverContext(alpn: ["h2", "acme-tls/1"], maximum: version), greets: true
+            tls: proof().serverContext(alpn: ["h2", "acme-tls/1"], maximum: version), on: .connection
         ) { _, _ in }
         let result = try await Setting(port: server.port).validate(.tlsALPN01)
         #expect(throws: Never.self) { try result.get() }
@@ -53,7 +54,7 @@ struct TLSALPN01Tests {
     @Test(arguments: bad.keys.sorted())
     func `S8737-3-3 S8737-3-4 S8737-4-2 a proof with a fault is refused by its name`(fault: String) async throws {
         let (proof, says) = try #require(Self.bad[fault])
-        let server = try await HostileServer(tls: proof().serverContext(alpn: ["acme-tls/1"]), greets: true) { _, _ in }
+        let server = try await HostileServer(tls: proof().serverContext(alpn: ["acme-tls/1"]), on: .connection) { _, _ in }
         let problem = try await Setting(port: server.port).problem(.tlsALPN01)
         #expect(problem.errorType == .incorrectResponse, "\(problem.detail ?? "")")
         #expect(problem.says(says) && problem.says("127.0.0.1"), "\(problem.detail ?? "")")
@@ -61,7 +62,7 @@ struct TLSALPN01Tests {
 
     @Test(arguments: [[], ["h2", "http/1.1"], ["acme-tls/2"], ["ACME-TLS/1"]])
     func `S8737-3-2 without acme-tls/1 the best certificate proves nothing`(alpn: [String]) async throws {
-        let server = try await HostileServer(tls: Proof().serverContext(alpn: alpn), greets: true) { _, _ in }
+        let server = try await HostileServer(tls: Proof().serverContext(alpn: alpn), on: .connection) { _, _ in }
         let problem = try await Setting(port: server.port).problem(.tlsALPN01)
         #expect(problem.errorType == .tls)
         #expect(problem.says("acme-tls/1"))
@@ -69,7 +70,7 @@ struct TLSALPN01Tests {
 
     @Test func `S8737-4-1 TLS 1.1 is not spoken`() async throws {
         let context = try Proof().serverContext(alpn: ["acme-tls/1"], minimum: .tlsv1, maximum: .tlsv11)
-        let server = try await HostileServer(tls: context, greets: true) { _, _ in }
+        let server = try await HostileServer(tls: context, on: .connection) { _, _ in }
         #expect(try await Setting(port: server.port).problem(.tlsALPN01).errorType == .tls)
     }
 
@@ -77,16 +78,16 @@ struct TLSALPN01Tests {
         "HTTP/1.1 400 secret\r\n\r\n", "", "\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{28}", String(repeating: "\u{16}", count: 5000),
     ])
     func `what does not speak TLS is a tls problem, not shown`(greeting: String) async throws {
-        let server = try await HostileServer(greets: true, HostileServer.say(greeting))
+        let server = try await HostileServer(on: .connection, HostileServer.say(greeting))
         let problem = try await Setting(port: server.port).problem(.tlsALPN01)
         #expect(problem.errorType == .tls || problem.errorType == .connection, "\(problem.detail ?? "")")
         #expect(!problem.says("secret"))
     }
 
     @Test func `S8737-3-1 the client offers exactly acme-tls/1 and exactly the name`() async throws {
-        let listener = try await HostileServer(greets: true) { _, _ in }
-        let problem = try await Setting(port: listener.port, deadline: .milliseconds(500)).problem(.tlsALPN01)
-        #expect(problem.says("asking 127.0.0.1 port \(listener.port) for a.test by TLS"))
+        let listener = try await HostileServer(on: .bytes) { _, channel in channel.close(promise: nil) }
+        let problem = try await Setting(port: listener.port).problem(.tlsALPN01)
+        #expect(problem.says("Asking 127.0.0.1 port \(listener.port) for a.test by TLS"))
         let bytes = listener.received
         // Extension 16: list of 11 octets with one name of 10. Extension 0: list of 9 octets with one host name of 6.
         #expect(bytes.holds([0, 16, 0, 13, 0, 11, 10] + Array("acme-tls/1".utf8)))

@@ -7,7 +7,9 @@ import Testing
 
 /// specs.md 2.1, what it asks of answers that grant something.
 struct ConformanceTests {
-    @Test func `S-7.1.1-1 S-7.1.1-2 S-6.1-1 the directory is JSON with absolute https URLs and nothing that is not served`() async throws {
+    @Test func `S-7.1.1-1 S-7.1.1-2 S-6.1-1 the directory is JSON with absolute https URLs and nothing that is not served`()
+        async throws
+    {
         let world = try await World(terms: "https://ca.test/terms")
         let answer = try await world.get("/acme/default/directory")
         #expect(answer.status == 200)
@@ -57,7 +59,8 @@ struct ConformanceTests {
         #expect(missing.status == 400)
         #expect(missing.problem == "accountDoesNotExist")
         #expect(try await world.store.counts().accounts == 0, "S-7.3-1")
-        let first = try await ask(#"{"contact":["mailto:ä@example.org"],"termsOfServiceAgreed":true,"orders":"x","onlyReturnExisting":false}"#)
+        let first = try await ask(
+            #"{"contact":["mailto:ä@example.org"],"termsOfServiceAgreed":true,"orders":"x","onlyReturnExisting":false}"#)
         #expect(first.status == 201)
         #expect(first.json?["status"]?.string == "valid")
         #expect(first.json?["contact"]?.array?.compactMap(\.string) == ["mailto:ä@example.org"], "S-5-1")
@@ -146,8 +149,10 @@ struct ConformanceTests {
         let holder = try await world.holder()
         let new = SigningKey(.p384)
         let url = World.acme + "/key-change"
-        let inner = Forge(new, nonce: "x", url: url, payload: #"{"account":"\#(holder.kid)","oldKey":\#(holder.key.jwk.canonical)}"#)
-            .setting("nonce", nil).body
+        let inner = Forge(
+            new, nonce: "x", url: url, payload: #"{"account":"\#(holder.kid)","oldKey":\#(holder.key.jwk.canonical)}"#
+        )
+        .setting("nonce", nil).body
         let changed = try await holder.post(url, inner)
         #expect(changed.status == 200)
         #expect(try await holder.post(holder.kid, "").problem == "malformed")
@@ -159,7 +164,8 @@ struct ConformanceTests {
     func `S-6.1-3 any origin may read every answer, errors too`(_ method: String) async throws {
         let here = try await HostileWorld.shared.value
         for path in ["/acme/default/directory", "/acme/default/new-nonce", "/acme/default/new-order", "/nowhere"] {
-            let answer = try await here.world.ask(Wire(method: method, path, headers: ["Host: a", "Origin: https://elsewhere.test"]))
+            let answer = try await here.world.ask(
+                Wire(method: method, path, headers: ["Host: a", "Origin: https://elsewhere.test"]))
             #expect(answer["Access-Control-Allow-Origin"] == "*", "\(path)")
             #expect(answer["Access-Control-Expose-Headers"] == "Replay-Nonce, Location, Link, Retry-After", "\(path)")
         }
@@ -167,7 +173,8 @@ struct ConformanceTests {
 
     @Test func `S-6.1-3 a browser may ask first`() async throws {
         let here = try await HostileWorld.shared.value
-        let answer = try await here.world.get("/acme/default/new-order", ["Access-Control-Request-Method: POST"], method: "OPTIONS")
+        let answer = try await here.world.get(
+            "/acme/default/new-order", ["Access-Control-Request-Method: POST"], method: "OPTIONS")
         #expect(answer.status == 204)
         #expect(answer["Access-Control-Allow-Methods"] == "POST, OPTIONS")
         #expect(answer["Access-Control-Allow-Headers"] == "Content-Type")
@@ -196,7 +203,10 @@ struct ConformanceTests {
     struct Change: Sendable, CustomTestStringConvertible {
         let name: String, status: Int, type: String
         let make: @Sendable (HostileWorld, SigningKey) -> String
-        init(_ name: String, _ status: Int = 400, _ type: String = "malformed", make: @escaping @Sendable (HostileWorld, SigningKey) -> String) {
+        init(
+            _ name: String, _ status: Int = 400, _ type: String = "malformed",
+            make: @escaping @Sendable (HostileWorld, SigningKey) -> String
+        ) {
             (self.name, self.status, self.type, self.make) = (name, status, type, make)
         }
         var testDescription: String { name }
@@ -216,10 +226,16 @@ struct ConformanceTests {
             forge.key = SigningKey(.p256)
             return forge.body
         },
-        Change("S-7.3.5-3 the inner message has a nonce") { here, new in inner(here, new).adding("nonce", quote(here.world.nonces.issue())).body },
-        Change("S-7.3.5-3 another inner url") { here, new in inner(here, new).setting("url", quote(World.acme + "/new-order")).body },
+        Change("S-7.3.5-3 the inner message has a nonce") { here, new in
+            inner(here, new).adding("nonce", quote(here.world.nonces.issue())).body
+        },
+        Change("S-7.3.5-3 another inner url") { here, new in
+            inner(here, new).setting("url", quote(World.acme + "/new-order")).body
+        },
         Change("no inner url") { here, new in inner(here, new).setting("url", nil).body },
-        Change("S-7.3.5-4 no account") { here, new in inner(here, new).paying(#"{"oldKey":\#(here.holder.key.jwk.canonical)}"#).body },
+        Change("S-7.3.5-4 no account") { here, new in
+            inner(here, new).paying(#"{"oldKey":\#(here.holder.key.jwk.canonical)}"#).body
+        },
         Change("S-7.3.5-4 no oldKey") { here, new in inner(here, new).paying(#"{"account":"\#(here.holder.kid)"}"#).body },
         Change("S-7.3.5-4 the inner payload is no object") { here, new in inner(here, new).paying("[]").body },
         Change("S-7.3.5-5 another account") { here, new in

@@ -97,7 +97,9 @@ struct ConnectionTests {
     @Test func `requests on one connection are answered in order, pipelined ones too`() async throws {
         let world = try await World()
         let client = try await world.client()
-        try await client.send(Wire(method: "GET", "/healthz").bytes + Wire(method: "HEAD", "/acme/default/new-nonce").bytes + Wire(method: "GET", "/nowhere").bytes)
+        try await client.send(
+            Wire(method: "GET", "/healthz").bytes + Wire(method: "HEAD", "/acme/default/new-nonce").bytes
+                + Wire(method: "GET", "/nowhere").bytes)
         #expect(try await client.answer().text == "ok\n")
         #expect(try await client.answer(toHead: true).status == 200)
         #expect(try await client.answer().status == 404)

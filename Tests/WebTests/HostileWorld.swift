@@ -58,7 +58,9 @@ struct HostileWorld: Sendable {
         }
         let id = RecordID(text: String(challenge.split(separator: "/").dropLast().last ?? ""))
         var states = ""
-        if let id { states = try await world.store.authorization(id)?.challenges.map(\.status.rawValue).joined(separator: ",") ?? "none" }
+        if let id {
+            states = try await world.store.authorization(id)?.challenges.map(\.status.rawValue).joined(separator: ",") ?? "none"
+        }
         return Counts(
             accounts: stored.accounts, orders: orders, contacts: contacts, keys: keys, challenge: states,
             certificates: stored.certificates)
@@ -91,11 +93,17 @@ struct Hostile: Sendable, CustomTestStringConvertible {
         self.init(wire: name, status, type) { Wire(path, make($0)) }
     }
     /// newOrder by the holder, with a forged part.
-    init(order name: String, _ status: Int, _ type: String = "malformed", _ make: @escaping @Sendable (Forge, HostileWorld) -> Forge) {
+    init(
+        order name: String, _ status: Int, _ type: String = "malformed",
+        _ make: @escaping @Sendable (Forge, HostileWorld) -> Forge
+    ) {
         self.init(name, status, type) { make($0.newOrder, $0).body }
     }
     /// newAccount by a new key, with a forged part.
-    init(account name: String, _ status: Int, _ type: String = "malformed", _ make: @escaping @Sendable (Forge, HostileWorld) -> Forge) {
+    init(
+        account name: String, _ status: Int, _ type: String = "malformed",
+        _ make: @escaping @Sendable (Forge, HostileWorld) -> Forge
+    ) {
         self.init(name, status, type, at: "/acme/default/new-account") { make($0.newAccount(), $0).body }
     }
     /// A proper request of the holder to any URL.

@@ -50,7 +50,9 @@ struct Forge {
     }
 }
 
-func quote(_ text: String) -> String { "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\"" }
+func quote(_ text: String) -> String {
+    "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
+}
 
 /// A request as bytes.
 struct Wire {
@@ -67,10 +69,15 @@ struct Wire {
 
     var bytes: [UInt8] {
         var lines = ["\(method) \(path) HTTP/1.1"] + headers
-        if chunked { lines.append("Transfer-Encoding: chunked") } else if method == "POST" { lines.append("Content-Length: \(body.count)") }
+        if chunked {
+            lines.append("Transfer-Encoding: chunked")
+        } else if method == "POST" {
+            lines.append("Content-Length: \(body.count)")
+        }
         let head = Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8)
         guard chunked else { return head + body }
         let chunks = stride(from: 0, to: body.count, by: 1000).map { Array(body[$0..<min($0 + 1000, body.count)]) }
-        return head + chunks.flatMap { Array("\(String($0.count, radix: 16))\r\n".utf8) + $0 + Array("\r\n".utf8) } + Array("0\r\n\r\n".utf8)
+        return head + chunks.flatMap { Array("\(String($0.count, radix: 16))\r\n".utf8) + $0 + Array("\r\n".utf8) }
+            + Array("0\r\n\r\n".utf8)
     }
 }

@@ -6,7 +6,10 @@ import Testing
 /// reliability.md 3.1, JSON and serialization: bodies that are no flattened JWS, or not quite one.
 struct SerializationTests {
     /// The three parts of a request that would be granted, to be put together wrongly.
-    static func parts(_ name: String, _ status: Int = 400, _ type: String = "malformed", _ make: @escaping @Sendable (String, String, String) -> String)
+    static func parts(
+        _ name: String, _ status: Int = 400, _ type: String = "malformed",
+        _ make: @escaping @Sendable (String, String, String) -> String
+    )
         -> Hostile
     {
         Hostile(name, status, type) { hostile in
@@ -46,8 +49,12 @@ struct SerializationTests {
         },
         Hostile("the protected header is empty", 400) { $0.newOrder.body(protected: "", payload: "e30") },
         Hostile(order: "alg twice in the protected header", 400) { forge, _ in forge.adding("alg", #""ES256""#) },
-        Hostile(order: "nonce twice in the protected header", 400) { forge, here in forge.adding("nonce", quote(here.world.nonces.issue())) },
-        Hostile(order: "url twice in the protected header", 400) { forge, _ in forge.adding("url", quote(World.acme + "/new-order")) },
+        Hostile(order: "nonce twice in the protected header", 400) { forge, here in
+            forge.adding("nonce", quote(here.world.nonces.issue()))
+        },
+        Hostile(order: "url twice in the protected header", 400) { forge, _ in
+            forge.adding("url", quote(World.acme + "/new-order"))
+        },
     ]
 
     static let serialization: [Hostile] = [
@@ -56,11 +63,15 @@ struct SerializationTests {
         parts("S-6.2-4 signature and signatures") {
             #"{"protected":"\#($0)","payload":"\#($1)","signature":"\#($2)","signatures":[{"protected":"\#($0)","signature":"\#($2)"}]}"#
         },
-        parts("S-6.2-4 no signatures at all") { part, payload, _ in #"{"protected":"\#(part)","payload":"\#(payload)","signatures":[]}"# },
+        parts("S-6.2-4 no signatures at all") { part, payload, _ in
+            #"{"protected":"\#(part)","payload":"\#(payload)","signatures":[]}"#
+        },
         parts("S-6.2-6 an unprotected header") {
             #"{"protected":"\#($0)","header":{"kid":"x"},"payload":"\#($1)","signature":"\#($2)"}"#
         },
-        parts("S-6.2-6 an empty unprotected header") { #"{"protected":"\#($0)","header":{},"payload":"\#($1)","signature":"\#($2)"}"# },
+        parts("S-6.2-6 an empty unprotected header") {
+            #"{"protected":"\#($0)","header":{},"payload":"\#($1)","signature":"\#($2)"}"#
+        },
         parts("S-6.2-7 no payload") { #"{"protected":"\#($0)","signature":"\#($2)"}"# },
         parts("no protected header") { #"{"payload":"\#($1)","signature":"\#($2)"}"# },
         parts("no signature") { part, payload, _ in #"{"protected":"\#(part)","payload":"\#(payload)"}"# },
@@ -77,11 +88,15 @@ struct SerializationTests {
         parts("bits left over in base64url") { #"{"protected":"\#($0)","payload":"\#($1)","signature":"\#($2.dropLast())B"}"# },
         parts("an empty signature") { part, payload, _ in #"{"protected":"\#(part)","payload":"\#(payload)","signature":""}"# },
         parts("a signature cut short") { #"{"protected":"\#($0)","payload":"\#($1)","signature":"\#($2.dropLast(4))"}"# },
-        parts("payload of another request") { part, _, signature in #"{"protected":"\#(part)","payload":"e30","signature":"\#(signature)"}"# },
+        parts("payload of another request") { part, _, signature in
+            #"{"protected":"\#(part)","payload":"e30","signature":"\#(signature)"}"#
+        },
     ]
 
     @Test(arguments: json)
-    func `a body that is not strict JSON of the right shape is malformed`(_ hostile: Hostile) async throws { try await expectRefusal(hostile) }
+    func `a body that is not strict JSON of the right shape is malformed`(_ hostile: Hostile) async throws {
+        try await expectRefusal(hostile)
+    }
 
     @Test(arguments: serialization)
     func `a JWS that is not the flattened form of RFC 8555 section 6.2 is malformed`(_ hostile: Hostile) async throws {
@@ -115,15 +130,19 @@ struct SerializationTests {
         ("new-order", #"{"identifiers":[{"type":"dns","value":"*.*.example"}]}"#, 400, "malformed"),
         ("key-change", "", 400, "malformed"), ("key-change", "{}", 400, "malformed"), ("revoke-cert", "", 400, "malformed"),
         ("revoke-cert", "{}", 400, "malformed"), ("revoke-cert", #"{"certificate":7}"#, 400, "malformed"),
-        ("revoke-cert", #"{"certificate":"AAA="}"#, 400, "malformed"), ("revoke-cert", #"{"certificate":"AAAA"}"#, 400, "malformed"),
+        ("revoke-cert", #"{"certificate":"AAA="}"#, 400, "malformed"),
+        ("revoke-cert", #"{"certificate":"AAAA"}"#, 400, "malformed"),
     ]
     @Test(arguments: payloads)
-    func `a payload that cannot be what the resource wants is refused`(_ path: String, _ payload: String, _ status: Int, _ type: String) async throws {
+    func `a payload that cannot be what the resource wants is refused`(
+        _ path: String, _ payload: String, _ status: Int, _ type: String
+    ) async throws {
         try await expectRefusal(Hostile(post: "\(path) \(payload)", status, type, at: { _ in World.acme + "/" + path }, payload))
     }
 
     @Test(arguments: [
-        ("identifiers", #"{"identifiers":7}"#), ("notBefore", #"{"identifiers":[{"type":"dns","value":"a.example"}],"notBefore":7}"#),
+        ("identifiers", #"{"identifiers":7}"#),
+        ("notBefore", #"{"identifiers":[{"type":"dns","value":"a.example"}],"notBefore":7}"#),
     ])
     func `the member that is wrong is named`(_ member: String, _ payload: String) async throws {
         let here = try await HostileWorld.shared.value

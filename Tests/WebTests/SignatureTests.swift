@@ -14,13 +14,17 @@ struct SignatureTests {
     static let algorithms: [Hostile] = [
         alg("S-6.2-8 none", #""none""#), alg("None", #""None""#), alg("of no letters", #""""#), alg("S-6.2-8 HS256", #""HS256""#),
         alg("S-6.2-8 HS512", #""HS512""#), alg("S-6.2-17 RS1", #""RS1""#), alg("RS384", #""RS384""#), alg("PS256", #""PS256""#),
-        alg("S-6.2-17 ES256K", #""ES256K""#), alg("es256", #""es256""#), alg("missing", nil, "malformed"), alg("7", "7", "malformed"),
-        alg("null", "null", "malformed"), alg("that is not the key's", #""RS256""#, "malformed"), alg("of another curve", #""ES384""#, "malformed"),
-        Hostile(account: "S-6.2-18 alg RS256 with an EC key", 400, "badPublicKey") { forge, _ in forge.setting("alg", #""RS256""#) },
+        alg("S-6.2-17 ES256K", #""ES256K""#), alg("es256", #""es256""#), alg("missing", nil, "malformed"),
+        alg("7", "7", "malformed"),
+        alg("null", "null", "malformed"), alg("that is not the key's", #""RS256""#, "malformed"),
+        alg("of another curve", #""ES384""#, "malformed"),
+        Hostile(account: "S-6.2-18 alg RS256 with an EC key", 400, "badPublicKey") { forge, _ in forge.setting("alg", #""RS256""#)
+        },
         Hostile("S-6.2-18 alg ES256 with a P-384 key", 400, "badPublicKey", at: "/acme/default/new-account") {
             $0.newAccount(.p384).setting("alg", #""ES256""#).body
         },
-        Hostile("S-6.2-8 HS256 keyed with the public key", 400, "badSignatureAlgorithm", at: "/acme/default/new-account") { hostile in
+        Hostile("S-6.2-8 HS256 keyed with the public key", 400, "badSignatureAlgorithm", at: "/acme/default/new-account") {
+            hostile in
             let forge = hostile.newAccount().setting("alg", #""HS256""#)
             let signed = Array("\(forge.protectedPart).\(forge.payloadPart)".utf8)
             let code = HMAC<SHA256>.authenticationCode(for: signed, using: SymmetricKey(data: forge.key.jwk.subjectPublicKeyInfo))
@@ -76,7 +80,9 @@ struct SignatureTests {
         Hostile(order: "S-6.2-15 newOrder with jwk", 400) { forge, here in
             forge.setting("kid", nil).adding("jwk", here.holder.key.jwk.canonical)
         },
-        Hostile("S-6.2-13 newAccount with kid", 400, at: "/acme/default/new-account") { $0.holder.forge(World.acme + "/new-account", "{}").body },
+        Hostile("S-6.2-13 newAccount with kid", 400, at: "/acme/default/new-account") {
+            $0.holder.forge(World.acme + "/new-account", "{}").body
+        },
         Hostile("S-6.2-15 keyChange with jwk", 400, at: "/acme/default/key-change") { hostile in
             Forge(hostile.holder.key, nonce: hostile.world.nonces.issue(), url: World.acme + "/key-change").body
         },
@@ -86,19 +92,24 @@ struct SignatureTests {
         jwk("x too short", "malformed", #"{"kty":"EC","crv":"P-256","x":"\#(x.dropLast(4))","y":"\#(y)"}"#),
         jwk("S-6.1-5 x padded", "malformed", #"{"kty":"EC","crv":"P-256","x":"\#(x)=","y":"\#(y)"}"#),
         jwk("S-6.2-18 a point off the curve", "badPublicKey", #"{"kty":"EC","crv":"P-256","x":"\#(x)","y":"\#(x)"}"#),
-        jwk("the point at the origin", "badPublicKey",
-            #"{"kty":"EC","crv":"P-256","x":"\#(String(repeating: "A", count: 43))","y":"\#(String(repeating: "A", count: 43))"}"#),
+        jwk(
+            "the point at the origin", "badPublicKey",
+            #"{"kty":"EC","crv":"P-256","x":"\#(String(repeating: "A", count: 43))","y":"\#(String(repeating: "A", count: 43))"}"#
+        ),
         jwk("an unknown curve", "badPublicKey", #"{"kty":"EC","crv":"secp256k1","x":"\#(x)","y":"\#(y)"}"#),
         jwk("S-6.2-18 Ed448", "badPublicKey", alg: "EdDSA", #"{"kty":"OKP","crv":"Ed448","x":"\#(x)"}"#),
         jwk("a symmetric key", "badPublicKey", #"{"kty":"oct","k":"\#(x)"}"#),
         jwk("an unknown kind", "badPublicKey", #"{"kty":"XY","x":"\#(x)"}"#),
         rsa("RSA of 512 bits", "badPublicKey", bytes: 64), rsa("S-6.2-18 RSA of 1024 bits", "badPublicKey", bytes: 128),
         rsa("RSA of 2040 bits", "badPublicKey", bytes: 255), rsa("RSA of 8192 bits", "badPublicKey", bytes: 1024),
-        rsa("RSA with e = 1", "badPublicKey", bytes: 256, e: "AQ"), rsa("RSA with an even e", "badPublicKey", bytes: 256, e: "Ag"),
+        rsa("RSA with e = 1", "badPublicKey", bytes: 256, e: "AQ"),
+        rsa("RSA with an even e", "badPublicKey", bytes: 256, e: "Ag"),
         rsa("RSA with an even modulus", "badPublicKey", bytes: 256, last: 0xA4),
     ]
 
-    static func kid(_ name: String, _ type: String = "accountDoesNotExist", _ make: @escaping @Sendable (HostileWorld) -> String) -> Hostile {
+    static func kid(_ name: String, _ type: String = "accountDoesNotExist", _ make: @escaping @Sendable (HostileWorld) -> String)
+        -> Hostile
+    {
         Hostile(order: "kid: \(name)", 400, type) { forge, here in forge.setting("kid", make(here)) }
     }
     static let accounts: [Hostile] = [
@@ -108,14 +119,17 @@ struct SignatureTests {
         kid("of another scheme") { quote($0.holder.kid.replacingOccurrences(of: "https", with: "http")) },
         kid("S-6.2-16 with a slash") { quote($0.holder.kid + "/") }, kid("with a query") { quote($0.holder.kid + "?") },
         kid("S-6.2-16 in other case") { quote($0.holder.kid.replacingOccurrences(of: "/acme/", with: "/ACME/")) },
-        kid("relative") { quote("/acme/default/account/" + $0.holder.id.text) }, kid("the identifier alone") { quote($0.holder.id.text) },
+        kid("relative") { quote("/acme/default/account/" + $0.holder.id.text) },
+        kid("the identifier alone") { quote($0.holder.id.text) },
         kid("empty") { _ in quote("") }, kid("in other letters") { quote($0.holder.kid + "\u{202E}") },
-        kid("of an order") { quote($0.order) }, kid("a number", "malformed") { _ in "7" }, kid("null", "malformed") { _ in "null" },
+        kid("of an order") { quote($0.order) }, kid("a number", "malformed") { _ in "7" },
+        kid("null", "malformed") { _ in "null" },
         kid("an object", "malformed") { _ in "{}" }, kid("S-6.2-14 another's", "malformed") { quote($0.other.kid) },
         Hostile("S-7.3.6-1 S-7.3.6-3 a deactivated account's newOrder", 401, "unauthorized") { hostile in
             hostile.gone.forge(World.acme + "/new-order", HostileWorld.good).body
         },
-        Hostile("S-7.3.6-3 newAccount with a deactivated account's key", 401, "unauthorized", at: "/acme/default/new-account") { hostile in
+        Hostile("S-7.3.6-3 newAccount with a deactivated account's key", 401, "unauthorized", at: "/acme/default/new-account") {
+            hostile in
             Forge(hostile.gone.key, nonce: hostile.world.nonces.issue(), url: World.acme + "/new-account").body
         },
         Hostile("S-7.3.6-5 reactivation", 401, "unauthorized", at: "/acme/default/account/") { hostile in
@@ -124,9 +138,13 @@ struct SignatureTests {
     ]
 
     @Test(arguments: algorithms)
-    func `an algorithm or signature that does not hold is refused`(_ hostile: Hostile) async throws { try await expectRefusal(hostile) }
+    func `an algorithm or signature that does not hold is refused`(_ hostile: Hostile) async throws {
+        try await expectRefusal(hostile)
+    }
     @Test(arguments: keys)
-    func `a key that is not served or not wanted here is refused`(_ hostile: Hostile) async throws { try await expectRefusal(hostile) }
+    func `a key that is not served or not wanted here is refused`(_ hostile: Hostile) async throws {
+        try await expectRefusal(hostile)
+    }
     @Test(arguments: accounts)
     func `only the exact URL of an active account is a kid`(_ hostile: Hostile) async throws { try await expectRefusal(hostile) }
 

@@ -42,14 +42,23 @@ struct TransportTests {
         },
         Hostile("trailing bytes behind the JWS", 400) { $0.newOrder.body + "x" },
         Hostile("a second object behind the JWS", 400) { $0.newOrder.body + "{}" },
-        Hostile(raw: "S-6.5-2 unknown path", 404) { _ in "POST /acme/default/new-cert HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
-        Hostile(raw: "S-6.4-2 doubled slash", 404) { _ in "POST /acme//default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
+        Hostile(raw: "S-6.5-2 unknown path", 404) { _ in
+            "POST /acme/default/new-cert HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
+        Hostile(raw: "S-6.4-2 doubled slash", 404) { _ in
+            "POST /acme//default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
         Hostile(raw: "S-6.4-2 percent sign in the path", 404) { _ in
             "POST /acme/default/new%2Dorder HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
         },
-        Hostile(raw: "trailing slash in the path", 404) { _ in "POST \(order)/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
-        Hostile(raw: "other case in the path", 404) { _ in "POST /ACME/default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
-        Hostile(raw: "path traversal", 404) { _ in "POST /acme/default/../default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
+        Hostile(raw: "trailing slash in the path", 404) { _ in "POST \(order)/ HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
+        Hostile(raw: "other case in the path", 404) { _ in
+            "POST /ACME/default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
+        Hostile(raw: "path traversal", 404) { _ in
+            "POST /acme/default/../default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
         Hostile(raw: "S-6.5-2 POST to a page", 405) { _ in "POST /root.pem HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
         Hostile(raw: "no Host", 400) { _ in "POST \(order) HTTP/1.1\r\nContent-Length: 0\r\n\r\n" },
         Hostile(raw: "two Hosts", 400) { _ in "POST \(order) HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 0\r\n\r\n" },
@@ -65,7 +74,9 @@ struct TransportTests {
     ]
 
     @Test(arguments: table)
-    func `a POST that is wrong as HTTP gets its status, a problem and a nonce, and changes nothing`(_ hostile: Hostile) async throws {
+    func `a POST that is wrong as HTTP gets its status, a problem and a nonce, and changes nothing`(_ hostile: Hostile)
+        async throws
+    {
         try await expectRefusal(hostile)
     }
 
@@ -73,7 +84,9 @@ struct TransportTests {
         Hostile(raw: "two Content-Length fields", 400) { _ in
             "POST \(order) HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"
         },
-        Hostile(raw: "a target that is no path", 400) { _ in "POST acme/default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" },
+        Hostile(raw: "a target that is no path", 400) { _ in
+            "POST acme/default/new-order HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+        },
         Hostile(raw: "garbage", 400) { _ in "\u{1}\u{2}\u{3}\r\n\r\n" },
         Hostile(raw: "HTTP/2 preface", 400) { _ in "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" },
         Hostile(raw: "negative Content-Length", 400) { _ in "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n" },
@@ -83,7 +96,9 @@ struct TransportTests {
         },
         Hostile(raw: "a header field without colon", 400) { _ in "POST / HTTP/1.1\r\nHost: a\r\nwhat\r\n\r\n" },
         Hostile(raw: "white space before the colon", 400) { _ in "POST / HTTP/1.1\r\nHost : a\r\n\r\n" },
-        Hostile(raw: "a field of 20 KB", 431) { _ in "GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n" },
+        Hostile(raw: "a field of 20 KB", 431) { _ in
+            "GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n"
+        },
         Hostile(raw: "100 fields", 431) { _ in
             "GET / HTTP/1.1\r\nHost: a\r\n\((0..<100).map { "X-\($0): 1\r\n" }.joined())\r\n"
         },

@@ -32,7 +32,9 @@ final class World: Sendable {
     init(
         terms: String? = nil, limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
         faults: @escaping @Sendable () async -> [String] = { [] },
-        verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in .success(Evidence(address: nil, summary: "so be it")) }
+        verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in
+            .success(Evidence(address: nil, summary: "so be it"))
+        }
     ) async throws {
         let now = Date()
         let lines = Lines()
@@ -46,7 +48,8 @@ final class World: Sendable {
         policy.revocationDebounce = .zero
         let logger = Logger(label: "test") { _ in LineHandler(lines) }
         authority = CertificateAuthority(
-            store: store, issuer: issuer, urls: PublicationURLs(base: "http://ca.test:8080"), policy: policy, validate: verdict, logger: logger)
+            store: store, issuer: issuer, urls: PublicationURLs(base: "http://ca.test:8080"), policy: policy, validate: verdict,
+            logger: logger)
         try await authority.prepare()
         box = TLSContextBox(try TLSContextBox.context(chain: serverChain, key: serverKey))
         var settings = WebSettings(
@@ -98,7 +101,8 @@ final class World: Sendable {
         let bytes = ToBeSigned(
             .intermediate(
                 name: DistinguishedName(commonName: "Test Issuer"), key: key.publicKey, issuer: above, serial: serial(2),
-                notBefore: now.addingTimeInterval(-day), notAfter: now.addingTimeInterval(1825 * day)), signedWith: rootKey.scheme)
+                notBefore: now.addingTimeInterval(-day), notAfter: now.addingTimeInterval(1825 * day)), signedWith: rootKey.scheme
+        )
         let own = try Certificate509(
             der: await Linted(bytes, as: .intermediate, issuer: above, at: now).signed { try rootKey.sign($0) })
         let issuer = try Issuer(signer: KeyFileSigner(key), certificates: [own, root])
@@ -107,7 +111,8 @@ final class World: Sendable {
         let leaf = ToBeSigned(
             .leaf(
                 names: ["ca.test"], key: serverKey.publicKey, issuer: issuer.description, serial: serial(3),
-                notBefore: now.addingTimeInterval(-60), notAfter: now.addingTimeInterval(30 * day), crlURL: "http://ca.test/a.crl",
+                notBefore: now.addingTimeInterval(-60), notAfter: now.addingTimeInterval(30 * day),
+                crlURL: "http://ca.test/a.crl",
                 issuerURL: "http://ca.test/a.cer"), signedWith: key.scheme)
         let der = try await Linted(leaf, issuer: issuer.description, at: now).signed { try key.sign($0) }
         return (

@@ -37,7 +37,8 @@ struct Listener: Sendable {
         switch (error as? IOError)?.errnoCode {
         case 98:
             .needsPerson(
-                "Port \(port) is in use by another program. Stop that, choose another port, or let the web server answer with --webroot DIR.")
+                "Port \(port) is in use by another program. Stop that, choose another port, or let the web server answer with --webroot DIR."
+            )
         case 13: .needsPerson("Port \(port) may only be bound by root (or with CAP_NET_BIND_SERVICE).")
         default: .needsPerson("Port \(port) cannot be bound: \(error)")
         }

@@ -59,6 +59,7 @@ struct Webroot: Solver {
 
     private func unwritable() -> AgentError {
         .needsPerson(
-            "\(folder)/.well-known/acme-challenge cannot be written (symbolic links below \(folder) are not followed): \(Files.reason())")
+            "\(folder)/.well-known/acme-challenge cannot be written (symbolic links below \(folder) are not followed): \(Files.reason())"
+        )
     }
 }

@@ -46,7 +46,9 @@ extension StoreFolder {
     /// Makes these files what is live, by one rename after all of them are on disk; older versions stay in `archive`, five of
     /// them. A crash at any instant leaves the old files or the new ones, whole.
     /// - Parameter after: called after each step.
-    func install(_ files: CertificateFiles, after: (InstallStep) throws(AgentError) -> Void = { _ throws(AgentError) in }) throws(AgentError) {
+    func install(_ files: CertificateFiles, after: (InstallStep) throws(AgentError) -> Void = { _ throws(AgentError) in })
+        throws(AgentError)
+    {
         let name = files.lineage.name
         guard isSafe(name) else { throw .failed("\(name.debugDescription) is no name of a certificate.") }
         let folder = archive(name)

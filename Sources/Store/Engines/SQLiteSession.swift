@@ -11,7 +11,7 @@ struct SQLiteSession: Session {
         observer?(sql)
         do {
             let statement = try db.cachedStatement(sql: sql)
-            try statement.execute(arguments: StatementArguments(parameters.map(\.databaseValue)))
+            try statement.execute(arguments: SQLValue.arguments(parameters))
             return db.changesCount
         } catch {
             throw SQLiteEngine.reason(for: error, path: path)
@@ -22,7 +22,7 @@ struct SQLiteSession: Session {
         observer?(sql)
         do {
             let statement = try db.cachedStatement(sql: sql)
-            let cursor = try Row.fetchCursor(statement, arguments: StatementArguments(parameters.map(\.databaseValue)))
+            let cursor = try Row.fetchCursor(statement, arguments: SQLValue.arguments(parameters))
             var rows: [SQLRow] = []
             while let row = try cursor.next() {
                 rows.append(SQLRow(values: row.databaseValues.map(SQLValue.init)))
@@ -56,13 +56,18 @@ struct SQLiteSession: Session {
 }
 
 extension SQLValue {
-    fileprivate var databaseValue: DatabaseValue {
-        switch self {
-        case .null: .null
-        case .integer(let value): value.databaseValue
-        case .text(let value): value.databaseValue
-        case .bytes(let value): Data(value).databaseValue
-        }
+    /// Given as optional existentials: GRDB takes a sequence of one type through a key path made anew for every statement,
+    /// which costs more than the look-up.
+    fileprivate static func arguments(_ values: [SQLValue]) -> StatementArguments {
+        StatementArguments(
+            values.map { value -> (any DatabaseValueConvertible)? in
+                switch value {
+                case .null: nil
+                case .integer(let value): value
+                case .text(let value): value
+                case .bytes(let value): Data(value)
+                }
+            })
     }
 
     fileprivate init(_ value: DatabaseValue) {

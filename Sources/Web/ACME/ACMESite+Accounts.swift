@@ -6,7 +6,9 @@ internal import Store
 /// RFC 8555 section 7.3.
 extension ACMESite {
     func newAccount(_ request: SignedRequest) async throws -> Answer {
-        guard case .key(let key) = request.signer else { throw Problem.malformed("newAccount is signed by the new account's key.") }
+        guard case .key(let key) = request.signer else {
+            throw Problem.malformed("newAccount is signed by the new account's key.")
+        }
         let wanted = try NewAccount(Payload(request.payload))
         let (account, created) = try await authority.createAccount(wanted, key: key)
         return show(account, created ? 201 : 200).with("Location", addresses[.account(account.id)])
@@ -47,7 +49,8 @@ extension ACMESite {
             case .malformed(let reason): throw Problem.malformed("The inner message: \(reason)")
             case .badPublicKey(let reason): throw Problem(.badPublicKey, 400, "The inner message: \(reason)")
             case .unsupportedAlgorithm(let name):
-                var problem = Problem(.badSignatureAlgorithm, 400, "The inner message's algorithm \(name.quoted) is not supported.")
+                var problem = Problem(
+                    .badSignatureAlgorithm, 400, "The inner message's algorithm \(name.quoted) is not supported.")
                 problem.algorithms = SignatureAlgorithm.allCases.map(\.rawValue)
                 throw problem
             }

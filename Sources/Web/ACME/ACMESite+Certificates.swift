@@ -17,7 +17,8 @@ extension ACMESite {
         if Self.prefersDER(accept) {
             answer = Answer(.ok, type: "application/pkix-cert", leaf).linking(addresses[.issuer(authority.issuer.id)], "up")
         } else {
-            answer = Answer(.ok, type: "application/pem-certificate-chain", chains[chain].map { PEM.encode("CERTIFICATE", $0) }.joined())
+            answer = Answer(
+                .ok, type: "application/pem-certificate-chain", chains[chain].map { PEM.encode("CERTIFICATE", $0) }.joined())
             for other in chains.indices where other != chain {
                 answer = answer.linking(addresses[.certificate(id, chain: other)], "alternate")
             }

@@ -17,7 +17,9 @@ struct Addresses: Sendable {
 
     /// - Returns: `nil` for anything but the exact URL of an account as it was handed out; whether the account exists is not asked.
     func account(_ kid: String) -> RecordID? {
-        guard let text = Substring(kid).after(accounts), let id = RecordID(text: String(text)), id.text == text else { return nil }
+        guard let text = Substring(kid).after(accounts), let id = RecordID(text: String(text)), id.text == text else {
+            return nil
+        }
         return id
     }
 }

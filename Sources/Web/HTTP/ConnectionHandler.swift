@@ -78,7 +78,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
         let now = NIODeadline.now()
         let received = Received(
-            method: head.method, target: originForm(head.uri), headers: head.headers, body: ByteBuffer(), peer: peer, arrived: now)
+            method: head.method, target: originForm(head.uri), headers: head.headers, body: ByteBuffer(), peer: peer, arrived: now
+        )
         if let fault = fault(in: head, received) { return refuse(fault, received, context) }
         enter(.reading(received, head), within: limits.reading, context)
         if head.version == .http1_1, let expected = head.headers.first(name: "Expect") {
@@ -117,7 +118,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard !uri.hasPrefix("/") else { return uri }
         for scheme in ["https://", "http://"] where uri.hasPrefix(scheme) {
             let rest = uri.dropFirst(scheme.count)
-            return rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0] == "/" ? String(rest[$0...]) : "/" + rest[$0...] } ?? "/"
+            return rest.firstIndex { $0 == "/" || $0 == "?" }.map { rest[$0] == "/" ? String(rest[$0...]) : "/" + rest[$0...] }
+                ?? "/"
         }
         return uri
     }
@@ -127,7 +129,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let fault: Fault =
             if case .headerOverflow = error { .headersTooLarge } else { .malformed("This is not HTTP/1.1 as RFC 9112 has it.") }
         switch phase {
-        case .idle: refuse(fault, .init(method: .GET, target: "", headers: [:], body: ByteBuffer(), peer: peer, arrived: .now()), context)
+        case .idle:
+            refuse(fault, .init(method: .GET, target: "", headers: [:], body: ByteBuffer(), peer: peer, arrived: .now()), context)
         case .reading(let received, _): refuse(fault, received, context)
         case .answering, .writing, .lingering: context.close(promise: nil)
         }

@@ -15,7 +15,9 @@ extension Answer {
         if code == 401 { headers.add(name: "WWW-Authenticate", value: "ACME realm=\"account\"") }
     }
 
-    static func notFound(_ detail: String = "There is nothing under this path.") -> Answer { Answer(Problem(.malformed, 404, detail)) }
+    static func notFound(_ detail: String = "There is nothing under this path.") -> Answer {
+        Answer(Problem(.malformed, 404, detail))
+    }
 
     /// 405 with `Allow` (RFC 9110 section 15.5.6).
     static func notAllowed(_ method: HTTPMethod, _ route: Route) -> Answer {

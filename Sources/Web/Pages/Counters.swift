@@ -29,7 +29,9 @@ final class Counters: Sendable {
         let requests = counts.requests.sorted { $0.key < $1.key }.map { request, count in
             Reading.Sample(labels: [("route", request.route), ("status", String(request.status))], value: Double(count))
         }
-        let problems = counts.problems.sorted { $0.key < $1.key }.map { Reading.Sample(labels: [("type", $0)], value: Double($1)) }
+        let problems = counts.problems.sorted { $0.key < $1.key }.map {
+            Reading.Sample(labels: [("type", $0)], value: Double($1))
+        }
         let seconds = counts.nanoseconds.sorted { $0.key < $1.key }.map {
             Reading.Sample(labels: [("route", $0)], value: Double($1) / 1e9)
         }

@@ -12,7 +12,10 @@ struct HomePage {
 
     var answer: Answer {
         Answer(.ok, type: "text/html; charset=utf-8", html)
-            .with("Content-Security-Policy", "default-src 'none'; style-src 'sha256-\(styleHash)'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+            .with(
+                "Content-Security-Policy",
+                "default-src 'none'; style-src 'sha256-\(styleHash)'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            )
             .with("Referrer-Policy", "no-referrer")
             .with("Cache-Control", "no-cache")
     }

@@ -1,8 +1,8 @@
 internal import Authority
 internal import Foundation
+internal import NIOHTTP1
 internal import PKIX
 internal import Store
-internal import NIOHTTP1
 
 /// Pages for people and for whoever watches the server.
 struct Pages: Sendable {
@@ -38,7 +38,8 @@ struct Pages: Sendable {
             issuer, Reading("chancery_crl_number", .gauge, "Number of the revocation list that is served.", Double(list.number)),
             Reading("chancery_crl_age_seconds", .gauge, "Since the list was signed.", now.timeIntervalSince(list.thisUpdate)),
             Reading(
-                "chancery_crl_remaining_seconds", .gauge, "Until the list is out of date.", list.nextUpdate.timeIntervalSince(now)),
+                "chancery_crl_remaining_seconds", .gauge, "Until the list is out of date.", list.nextUpdate.timeIntervalSince(now)
+            ),
         ]
     }
 }

@@ -7,7 +7,8 @@ final class StatelessResponder: Sendable {
     private let nginx: RunningProgram
 
     init(port: Int, thumbprint: String) async throws {
-        folder = try TemporaryFolder()
+        let folder = try TemporaryFolder()
+        self.folder = folder
         let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder.path($0));" }
         let file = try folder.write(
             "nginx.conf",
