@@ -42,11 +42,13 @@ package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
         switch error {
         case .rateLimited(let until, let problem, _):
             self.init(.wait, error.description, until: until, problem: problem)
-        case .untrusted:
-            self.init(
-                .needsPerson,
-                "\(error.description) A CA with a root of its own needs --ca-root FILE once; one that was made anew, its new root."
-            )
+        case .untrusted(let reason, _):
+            // Another root does not help against another name.
+            let hint =
+                reason.contains("another name")
+                ? "Use the name that stands in it."
+                : "A CA with a root of its own needs --ca-root FILE once; one that was made anew, its new root."
+            self.init(.needsPerson, "\(error.description) \(hint)")
         case .insecureURL, .input: self.init(.needsPerson, error.description)
         case .problem(let problem, _) where problem.errorType == .accountDoesNotExist:
             self.init(

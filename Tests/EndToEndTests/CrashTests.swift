@@ -34,7 +34,10 @@ import Testing
             let load = (0..<4).map { _ in
                 Task { while !Task.isCancelled { try? await Self.work(authority, key, url, round, witness) } }
             }
-            try await Task.sleep(for: .milliseconds(Int.random(in: 150...900)))
+            // Once the load is one, at any moment of it.
+            let before = witness.all.certificates.count
+            try await eventually("a certificate in round \(round)", limit: 120) { witness.all.certificates.count > before }
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0...600)))
             try await authority.stop(SIGKILL)
             for client in load { client.cancel() }
             for client in load { await client.value }
@@ -47,7 +50,7 @@ import Testing
         let stored = try await authority.certificates().compactMap { $0["serial"] as? String }.map { $0.uppercased() }
         #expect(Set(stored).count == stored.count, "no serial twice")
         for leaf in seen.certificates.values {
-            let serial = try Certificate509(der: leaf).serial.map { String(format: "%02X", $0) }.joined()
+            let serial = try Certificate509(der: leaf).serialText
             #expect(stored.contains(serial), "a client holds \(serial), the authority does not know it")
         }
         withExtendedLifetime(responder) {}
@@ -57,6 +60,8 @@ import Testing
         var configuration = ACMEClient.Configuration(product: "crash-test/1")
         configuration.trustRoots = [try String(contentsOfFile: authority.root, encoding: .utf8)]
         configuration.patience = .seconds(10)
+        // A server that is killed at any moment is polled without rest.
+        configuration.sleep = { try await Task.sleep(for: min($0, .milliseconds(10))) }
         return try ACMEClient(directory: authority.directory, configuration: configuration)
     }
 

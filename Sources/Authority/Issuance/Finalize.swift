@@ -95,7 +95,10 @@ extension CertificateAuthority {
     package func issueOwn(
         names: [String], addresses: [[UInt8]] = [], publicKey: PublicKeyInfo
     ) async throws(Refusal) -> [[UInt8]] {
-        let names = names.isEmpty && !addresses.isEmpty ? [] : try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
+        var names = names
+        if !names.isEmpty || addresses.isEmpty {
+            names = try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
+        }
         try await requireCertifiable(publicKey)
         let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
         switch await issuances.begin(around.newID(), job).value(within: .seconds(60), around) {

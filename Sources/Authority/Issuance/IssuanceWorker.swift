@@ -90,7 +90,8 @@ package final class IssuanceWorker: Service, Sendable {
         var serial: [UInt8]?
         while serial == nil { serial = CertificateDescription.serial(from: shop.around.random(16)) }
         let description = CertificateDescription.leaf(
-            names: job.names, addresses: job.addresses, key: job.key, issuer: shop.issuer.description, serial: serial ?? [], notBefore: validity.notBefore,
+            names: job.names, addresses: job.addresses, key: job.key, issuer: shop.issuer.description, serial: serial ?? [],
+            notBefore: validity.notBefore,
             notAfter: validity.notAfter, crlURL: shop.urls.crl(shop.issuer.id), issuerURL: shop.urls.certificate(shop.issuer.id))
         return ToBeSigned(description, signedWith: shop.issuer.description.scheme)
     }
@@ -105,7 +106,8 @@ package final class IssuanceWorker: Service, Sendable {
         }
         return Intent(
             id: shop.newID(), order: job.order?.id, account: job.order?.account, issuer: shop.issuer.id, serial: fields.serial,
-            toBeSigned: toBeSigned.bytes, identifiers: names.map { .dns($0) } + job.addresses.map { Identifier(type: "ip", value: $0.addressText) },
+            toBeSigned: toBeSigned.bytes,
+            identifiers: names.map { .dns($0) } + job.addresses.map { Identifier(type: "ip", value: $0.addressText) },
             created: now)
     }
 
@@ -146,7 +148,8 @@ extension [UInt8] {
     /// RFC 8738 section 3, but for the shortest form of IPv6.
     fileprivate var addressText: String {
         guard count == 16 else { return map(String.init).joined(separator: ".") }
-        return stride(from: 0, to: 16, by: 2).map { String(UInt16(self[$0]) << 8 | UInt16(self[$0 + 1]), radix: 16) }.joined(separator: ":")
+        return stride(from: 0, to: 16, by: 2).map { String(UInt16(self[$0]) << 8 | UInt16(self[$0 + 1]), radix: 16) }.joined(
+            separator: ":")
     }
 }
 
