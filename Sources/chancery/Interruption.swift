@@ -35,7 +35,8 @@ enum Interruption {
 
     // Only what is safe in a handler: an atomic value, write, _exit.
     private static let handler: @convention(c) (Int32) -> Void = { number in
-        let isFirst = Interruption.received.compareExchange(expected: 0, desired: number, ordering: .sequentiallyConsistent).exchanged
+        let isFirst = Interruption.received.compareExchange(expected: 0, desired: number, ordering: .sequentiallyConsistent)
+            .exchanged
         guard isFirst else { _exit(128 + number) }
         let before = errno
         _ = write(Interruption.wake[1], "!", 1)
