@@ -64,11 +64,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
         room("ACME", crypto + ["CIdn2"]),
         room("PKIX", crypto + x509),
         room("DNS", ["CUnbound"]),
-        room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS"]),
+        room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room("Store", [.product(name: "GRDB", package: "GRDB.swift"), logging, "ACME"]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),

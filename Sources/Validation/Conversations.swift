@@ -1,6 +1,5 @@
 internal import NIOCore
 internal import NIOSSL
-internal import NIOTLS
 
 /// Sends one request and hands over one answer, then closes.
 final class HTTPExchange: ChannelInboundHandler {
@@ -38,52 +37,6 @@ final class HTTPExchange: ChannelInboundHandler {
             outcome.succeed(answer)
         } else {
             outcome.fail(Mishap(whileConnected: error))
-        }
-        context.close(promise: nil)
-    }
-}
-
-/// What a TLS handshake brought to light.
-struct Handshake: Sendable {
-    /// The protocol negotiated by ALPN.
-    let negotiated: String?
-    /// The first certificate's DER; the others do not matter.
-    let certificate: [UInt8]
-}
-
-/// Waits for the handshake's end and closes; sends nothing.
-final class HandshakeWitness: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private let certificate: NIOLoopBoundBox<[UInt8]>
-    private let outcome: EventLoopPromise<Handshake>
-    private let greeting: GreetingReader?
-
-    /// - Parameter greeting: knows what was negotiated when TLS 1.2 ends over the certificate's key usage, which is then no fault.
-    init(
-        _ certificate: NIOLoopBoundBox<[UInt8]>, _ outcome: EventLoopPromise<Handshake>,
-        tolerating greeting: GreetingReader? = nil
-    ) {
-        (self.certificate, self.outcome, self.greeting) = (certificate, outcome, greeting)
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .handshakeCompleted(let negotiated) = event as? TLSUserEvent else { return }
-        outcome.succeed(Handshake(negotiated: negotiated, certificate: certificate.value))
-        context.close(promise: nil)
-    }
-
-    func channelInactive(context: ChannelHandlerContext) {
-        outcome.fail(Mishap.tls("the connection was closed before the handshake was done"))
-    }
-
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let mishap = Mishap(whileConnected: error)
-        if let greeting, case .tls(Mishap.keyUsage) = mishap, !certificate.value.isEmpty {
-            outcome.succeed(Handshake(negotiated: greeting.negotiated, certificate: certificate.value))
-        } else {
-            outcome.fail(mishap)
         }
         context.close(promise: nil)
     }

@@ -8,10 +8,7 @@ internal import Synchronization
 struct Dialer: Sendable {
     let group: any EventLoopGroup
     private let web: NIOSSLContext?
-    private let proof: NIOSSLContext?
-    private let proofByTLS12: NIOSSLContext?
-
-    static let alpn = "acme-tls/1"
+    private let proof: ProofTLS?
 
     init(group: any EventLoopGroup) {
         self.group = group
@@ -22,25 +19,7 @@ struct Dialer: Sendable {
         configuration.certificateVerification = .none
         configuration.applicationProtocols = ["http/1.1"]
         web = try? NIOSSLContext(configuration: configuration)
-        // Needed for the callback to be asked, which then decides alone; no root is consulted.
-        configuration.certificateVerification = .noHostnameVerification
-        configuration.trustRoots = .certificates([])
-        configuration.applicationProtocols = [Self.alpn]
-        // P-521 is not among BoringSSL's own; in TLS 1.2 a curve that is not listed may not be in a certificate either.
-        configuration.curves = [.x25519, .secp256r1, .secp384r1, .secp521r1]
-        configuration.verifySignatureAlgorithms = [
-            .ecdsaSecp256R1Sha256, .ecdsaSecp384R1Sha384, .ecdsaSecp521R1Sha512, .ed25519, .rsaPssRsaeSha256, .rsaPssRsaeSha384,
-            .rsaPssRsaeSha512, .rsaPkcs1Sha256, .rsaPkcs1Sha384, .rsaPkcs1Sha512,
-        ]
-        proof = try? NIOSSLContext(configuration: configuration)
-        configuration.maximumTLSVersion = .tlsv12
-        // Only those in which the server signs.
-        configuration.cipherSuiteValues = [
-            .TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, .TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-            .TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, .TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-            .TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, .TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-        ]
-        proofByTLS12 = try? NIOSSLContext(configuration: configuration)
+        proof = try? ProofTLS()
     }
 
     /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address.
@@ -57,30 +36,10 @@ struct Dialer: Sendable {
     }
 
     /// RFC 8737 section 3: ALPN and SNI exactly these, TLS 1.2 or later, and the certificate whatever it is.
-    ///
-    /// Certificates whose key usage lacks digitalSignature, as lego's, make BoringSSL end the handshake, which RFC 8737 does not ask for.
-    /// Under TLS 1.2 it does so only when the server's signature has been verified; by then all that counts is known.
     func handshake(_ name: String, _ address: IPAddress, _ port: Int, patience: TimeAmount) async throws(Mishap) -> Handshake {
-        do { return try await handshake(name, address, port, patience, proof, isTolerant: false) } catch {
-            guard case .tls(Mishap.keyUsage) = error else { throw error }
-        }
-        return try await handshake(name, address, port, patience, proofByTLS12, isTolerant: true)
-    }
-
-    private func handshake(
-        _ name: String, _ address: IPAddress, _ port: Int, _ patience: TimeAmount, _ context: NIOSSLContext?, isTolerant: Bool
-    ) async throws(Mishap) -> Handshake {
-        try await converse(address, port, patience) { pipeline, outcome in
-            guard let context else { throw Mishap.tls("TLS cannot be set up here") }
-            let certificate = NIOLoopBoundBox<[UInt8]>([], eventLoop: pipeline.eventLoop)
-            let tls = try NIOSSLClientHandler(context: context, serverHostname: name) { chain, verdict in
-                certificate.value = (try? chain.first?.toDERBytes()) ?? []
-                verdict.succeed(.certificateVerified)
-            }
-            let greeting = isTolerant ? GreetingReader() : nil
-            if let greeting { try pipeline.addHandler(greeting) }
-            try pipeline.addHandler(tls)
-            try pipeline.addHandler(HandshakeWitness(certificate, outcome, tolerating: greeting))
+        try await converse(address, port, patience) { [proof] pipeline, outcome in
+            guard let proof else { throw Mishap.tls("TLS cannot be set up here") }
+            try pipeline.addHandler(HandshakeHandler(proof.session(name), outcome))
         }
     }
 

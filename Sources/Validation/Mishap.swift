@@ -13,9 +13,6 @@ enum Mishap: Error {
     case lost(String)
     case cancelled
 
-    /// BoringSSL's reason for a certificate whose key usage does not allow what its key was used for.
-    static let keyUsage = "KEY_USAGE_BIT_INCORRECT"
-
     /// What NIO reports once the connection stands.
     init(whileConnected error: any Error) {
         switch error {

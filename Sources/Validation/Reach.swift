@@ -17,7 +17,7 @@ package struct Reach: Sendable {
 
     /// - Parameters:
     ///   - http01Port: where http-01 begins; with 80, 443 and the next, the only ports that redirects may lead to.
-    ///   - tlsALPN01Port: where tls-alpn-01 is asked.
+    ///   - tlsALPN01Port: where tls-alpn-01 is asked. It stands in for 443, and only therefore may redirects lead there.
     ///   - deadline: upper bound of one whole validation, with DNS and redirects.
     package init(
         resolver: Resolver, policy: AddressPolicy, http01Port: Int = 80, tlsALPN01Port: Int = 443,

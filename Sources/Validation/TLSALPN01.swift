@@ -9,10 +9,10 @@ struct TLSALPN01: ChallengeValidator {
     func evidence(for attempt: Attempt) async throws(Problem) -> Evidence {
         let (address, handshake) = try await reach.handshake(attempt.name)
         let place = "\(address) port \(reach.tlsALPN01Port), asked for \(attempt.name) by TLS"
-        guard handshake.negotiated == Dialer.alpn else {
+        guard handshake.negotiated == ProofTLS.alpn else {
             let chosen = handshake.negotiated.map { "chose \(printable($0))" } ?? "chose no application protocol"
             throw Problem(
-                .tls, 400, "\(place), \(chosen). Let the TLS server there choose \(Dialer.alpn) (ALPN) and present the proof.")
+                .tls, 400, "\(place), \(chosen). Let the TLS server there choose \(ProofTLS.alpn) (ALPN) and present the proof.")
         }
         let proof = ProofCertificate(der: handshake.certificate)
         if let fault = proof.fault(name: attempt.name, digest: attempt.keyAuthorization.digest) {

@@ -24,16 +24,22 @@ final class HostileServer: Sendable {
         let received = Mutex<[UInt8]>([])
     }
 
+    /// When a server falls silent for good: once so many bytes are out, or so many flights came in.
+    struct Silence: Sendable {
+        var afterBytes = Int.max
+        var atFlight = Int.max
+    }
+
     init(
-        at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, on moment: Moment = .header, _ act: @escaping Act
-    )
-        async throws
-    {
+        at host: String = "127.0.0.1", port: Int = 0, tls: NIOSSLContext? = nil, silent: Silence? = nil,
+        on moment: Moment = .header, _ act: @escaping Act
+    ) async throws {
         let record = Record()
         listener = try await ServerBootstrap(group: Self.group)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let silent { try channel.pipeline.syncOperations.addHandler(Muzzle(silent)) }
                     if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     try channel.pipeline.syncOperations.addHandler(Host(record, moment, act))
                 }
@@ -88,6 +94,29 @@ final class HostileServer: Sendable {
                 channel.writeAndFlush(ByteBuffer(string: piece), promise: nil)
             }
             channel.closeFuture.whenComplete { _ in flood.cancel() }
+        }
+    }
+
+    /// Stands between TLS and the network.
+    private final class Muzzle: ChannelDuplexHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+        private let silence: Silence
+        private var (sent, flights) = (0, 0)
+
+        init(_ silence: Silence) { self.silence = silence }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            flights += 1
+            context.fireChannelRead(data)
+        }
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            var buffer = unwrapOutboundIn(data)
+            let room = flights < silence.atFlight ? silence.afterBytes - sent : 0
+            let allowed = buffer.readSlice(length: max(0, min(buffer.readableBytes, room))) ?? ByteBuffer()
+            sent += allowed.readableBytes
+            context.write(wrapOutboundOut(allowed), promise: promise)
         }
     }
 

@@ -15,8 +15,9 @@ struct Proof {
     var isDoubled = false
     /// Signed with a key that is not the certificate's.
     var isForged = false
+    /// nil leaves the extension out.
+    var usage: KeyUsage?
     var key = Certificate.PrivateKey(P256.Signing.PrivateKey())
-    var keyUsage: KeyUsage?
 
     /// specs.md section 4.7.
     static let digest: [UInt8] = Array(SHA256.hash(data: Data(Setting.proof.utf8)))
@@ -24,8 +25,8 @@ struct Proof {
     func certificate() throws -> [UInt8] {
         var extensions = Certificate.Extensions()
         if let names { try extensions.append(Certificate.Extension(SubjectAlternativeNames(names), critical: false)) }
+        if let usage { try extensions.append(Certificate.Extension(usage, critical: true)) }
         if let value { try extensions.append(Certificate.Extension(oid: identifier, critical: critical, value: value[...])) }
-        if let keyUsage { try extensions.append(Certificate.Extension(keyUsage, critical: true)) }
         // The stand-in for the doubled extension differs in one byte, which is put right before signing.
         if isDoubled, let value {
             try extensions.append(

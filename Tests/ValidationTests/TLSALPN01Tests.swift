@@ -12,50 +12,25 @@ import X509
 
 @Suite(.timeLimit(.minutes(1)))
 struct TLSALPN01Tests {
-    static let rsa =
-        (try? _RSA.Signing.PrivateKey(keySize: .bits2048)).map { Certificate.PrivateKey($0) } ?? .init(P256.Signing.PrivateKey())
+    static let rsa = Certificate.PrivateKey(try! _RSA.Signing.PrivateKey(keySize: .bits2048))
     static let good: [String: @Sendable () -> Proof] = [
         "as it should be": { Proof() },
         "the name in upper case": { Proof(names: [.dnsName("A.TEST")]) },
         "P-384": { Proof(key: .init(P384.Signing.PrivateKey())) },
         "P-521": { Proof(key: .init(P521.Signing.PrivateKey())) },
         "Ed25519": { Proof(key: .init(Curve25519.Signing.PrivateKey())) },
-        "RSA": { Proof(key: rsa) },
-        "RSA that may only encipher, as lego makes it": { Proof(key: rsa, keyUsage: KeyUsage(keyEncipherment: true)) },
+        "RSA for signatures": { Proof(usage: KeyUsage(digitalSignature: true), key: rsa) },
+        "RSA for encipherment only": { Proof(usage: KeyUsage(keyEncipherment: true), key: rsa) },
     ]
     @Test(arguments: good.keys.sorted(), [TLSVersion.tlsv12, .tlsv13])
     func `S8737-3-3 S8737-3-4 a right proof is accepted, and no data is sent`(name: String, version: TLSVersion) async throws {
         let proof = try #require(Self.good[name])
         let server = try await HostileServer(
-            tls: proof().serverContext(alpn: ["h2", "acme-tls/1"], maximum: version), on: .connection
+            tls: proof().serverContext(alpn: ["h2", "acme-tls/1"], minimum: version, maximum: version), on: .connection
         ) { _, _ in }
         let result = try await Setting(port: server.port).validate(.tlsALPN01)
         #expect(throws: Never.self) { try result.get() }
         #expect(server.received.isEmpty, "S8737-4-1")
-    }
-
-    @Test func `S8737-3-2 a certificate that may only encipher excuses nothing else`() async throws {
-        let proof = Proof(key: Self.rsa, keyUsage: KeyUsage(keyEncipherment: true))
-        let plain = try await HostileServer(tls: proof.serverContext(alpn: ["h2"]), on: .connection) { _, _ in }
-        #expect(try await Setting(port: plain.port).problem(.tlsALPN01).errorType == .tls)
-        var other = proof
-        other.value = [0x04, 0x20] + [UInt8](repeating: 7, count: 32)
-        let wrong = try await HostileServer(tls: other.serverContext(alpn: ["acme-tls/1"]), on: .connection) { _, _ in }
-        #expect(try await Setting(port: wrong.port).problem(.tlsALPN01).errorType == .incorrectResponse)
-    }
-
-    @Test func `the protocol is read off a hello that comes byte by byte, and off no other`() throws {
-        let list: [UInt8] = [0, 11, 10] + Array("acme-tls/1".utf8)
-        let extensions: [UInt8] = [0xff, 1, 0, 1, 0, 0, 16, 0, 13] + list
-        let body = [3, 3] + [UInt8](repeating: 1, count: 32) + [0, 0xc0, 0x2f, 0, 0, UInt8(extensions.count)] + extensions
-        let record: [UInt8] = [22, 3, 3, 0, UInt8(body.count + 4), 2, 0, 0, UInt8(body.count)] + body
-        for count in record.indices { #expect(GreetingReader.negotiated(ByteBuffer(bytes: record.prefix(count))) == nil) }
-        #expect(GreetingReader.negotiated(ByteBuffer(bytes: record + [22, 3])) == "acme-tls/1")
-        for (index, byte) in [(0, 21), (5, 1), (6, 1), (43, 255), (48, 255)] as [(Int, UInt8)] {
-            var broken = record
-            broken[index] = byte
-            #expect(GreetingReader.negotiated(ByteBuffer(bytes: broken)) == nil, "\(index)")
-        }
     }
 
     static let bad: [String: (proof: @Sendable () -> Proof, says: String)] = [
@@ -101,6 +76,52 @@ struct TLSALPN01Tests {
         let context = try Proof().serverContext(alpn: ["acme-tls/1"], minimum: .tlsv1, maximum: .tlsv11)
         let server = try await HostileServer(tls: context, on: .connection) { _, _ in }
         #expect(try await Setting(port: server.port).problem(.tlsALPN01).errorType == .tls)
+    }
+
+    static let silences: [String: (version: TLSVersion, silence: HostileServer.Silence)] = [
+        "before its first flight": (.tlsv13, .init(atFlight: 1)),
+        "in the first record's header": (.tlsv13, .init(afterBytes: 3)),
+        "in its hello": (.tlsv13, .init(afterBytes: 60)),
+        "in the certificate, TLS 1.2": (.tlsv12, .init(afterBytes: 300)),
+        "in the encrypted part, TLS 1.3": (.tlsv13, .init(afterBytes: 300)),
+        "before its second flight, TLS 1.2": (.tlsv12, .init(atFlight: 2)),
+    ]
+    @Test(arguments: silences.keys.sorted())
+    func `a server that falls silent holds nobody beyond the deadline, and the connection is closed`(moment: String) async throws
+    {
+        let (version, silence) = try #require(Self.silences[moment])
+        let context = try Proof().serverContext(alpn: ["acme-tls/1"], minimum: version, maximum: version)
+        let (closed, closing) = AsyncStream.makeStream(of: Void.self)
+        let server = try await HostileServer(tls: context, silent: silence, on: .connection) { _, channel in
+            channel.closeFuture.whenComplete { _ in closing.finish() }
+        }
+        let problem = try await Setting(port: server.port, deadline: .seconds(1)).problem(.tlsALPN01)
+        #expect(problem.errorType == .connection)
+        #expect(problem.says("still asking 127.0.0.1 port \(server.port)"), "\(problem.detail ?? "")")
+        for await _ in closed {}
+    }
+
+    @Test func `a handshake without end is cut`() async throws {
+        // A HelloRequest, which a TLS 1.2 client has to ignore while it shakes hands.
+        let flood = HostileServer.flood("\u{16}\u{3}\u{3}\u{0}\u{4}\u{0}\u{0}\u{0}\u{0}")
+        let server = try await HostileServer(on: .connection, flood)
+        let problem = try await Setting(port: server.port).problem(.tlsALPN01)
+        #expect(problem.errorType == .tls)
+        #expect(problem.says("more than 65536 bytes"), "\(problem.detail ?? "")")
+    }
+
+    @Test(
+        arguments: [
+            (40, "handshake failure"), (80, "internal error"), (112, "unrecognized name"), (120, "no application protocol"),
+            (255, "error"),
+        ] as [(UInt8, String)])
+    func `an alert is told by its name, or number`(alert: UInt8, says: String) async throws {
+        let server = try await HostileServer(on: .connection) { _, channel in
+            channel.writeAndFlush(ByteBuffer(bytes: [0x15, 3, 3, 0, 2, 2, alert]), promise: nil)
+        }
+        let problem = try await Setting(port: server.port).problem(.tlsALPN01)
+        #expect(problem.errorType == .tls)
+        #expect(problem.says(says), "\(problem.detail ?? "")")
     }
 
     @Test(arguments: [
