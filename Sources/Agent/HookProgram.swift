@@ -33,7 +33,7 @@ enum HookProgram {
         process.standardOutput = FileHandle.standardError
         let ended = AsyncStream<Void>.makeStream()
         process.terminationHandler = { _ in ended.continuation.finish() }
-        do { try process.run() } catch { throw .needsPerson("The program \(path) cannot be run: \(error.localizedDescription)") }
+        do { try start(process) } catch { throw .needsPerson("The program \(path) cannot be run: \(error.localizedDescription)") }
         let pid = process.processIdentifier
         let inTime = await Task {
             await withTaskGroup(of: Bool.self) { group in
@@ -57,5 +57,14 @@ enum HookProgram {
             let how = process.terminationReason == .exit ? "exit status" : "signal"
             throw .failed("The program \(path) \(arguments.first ?? "") failed with \(how) \(process.terminationStatus).")
         }
+    }
+
+    /// With no signal blocked: our threads may block them, and a server that the program restarts would never hear a SIGTERM.
+    private static func start(_ process: Process) throws {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try process.run()
     }
 }

@@ -49,7 +49,7 @@ package struct Program: Sendable {
         process.terminationHandler = { _ in ended.continuation.finish() }
         // Closed by hand: a process keeps them open as long as Foundation keeps it, and a thousand open files make the next run() crash.
         defer { for handle in [handles.0, handles.1, handles.2] { try? handle?.close() } }
-        try process.run()
+        try start(process)
         let pid = process.processIdentifier
         let inTime = await withTaskGroup(of: Bool.self) { group in
             group.addTask {
@@ -88,6 +88,15 @@ package struct Program: Sendable {
     }
 }
 
+/// Starts it with no signal blocked: the threads that tests run on block them, and what they start would inherit that.
+private func start(_ process: Process) throws {
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try process.run()
+}
+
 /// A program that runs until it is told to end; its output is kept in a file.
 package final class RunningProgram: @unchecked Sendable {
     private let process = Process()
@@ -104,7 +113,7 @@ package final class RunningProgram: @unchecked Sendable {
         process.standardOutput = handle
         process.standardError = handle
         process.standardInput = FileHandle.nullDevice
-        try process.run()
+        try start(process)
     }
 
     deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }

@@ -54,7 +54,11 @@ final class StoreLock: Sendable {
     private let file: Int32
 
     private init(_ file: Int32) { self.file = file }
-    deinit { close(file) }
+    deinit {
+        // A program that is just being started has a copy of every open file for a moment: closing alone would not give the lock back.
+        flock(file, LOCK_UN)
+        close(file)
+    }
 
     /// - Returns: nil if another holds it.
     static func take(_ store: StoreFolder) throws(AgentError) -> StoreLock? {
