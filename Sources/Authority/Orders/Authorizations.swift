@@ -58,7 +58,7 @@ extension CertificateAuthority {
             try await store.beginValidation(
                 id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
         }
-        if outcome.begun { validations.take(duty, thumbprint: thumbprint) }
+        if outcome.begun { validations.take(duty, outcome.authorization, thumbprint: thumbprint) }
         return outcome.authorization
     }
 }

@@ -29,12 +29,14 @@ package final class ValidationWorker: Service, Sendable {
     var leaseEnd: Date { shop.leaseEnd }
 
     /// A duty that this process holds the lease of. Does nothing when it is at it already; what finds no room is claimed when its lease ends.
-    /// - Parameter thumbprint: of the account's key at the response; nil: of the key that it has now.
-    func take(_ duty: Duty, thumbprint: String?) {
+    /// - Parameters:
+    ///   - authorization: as it has just been stored; nil: to be read.
+    ///   - thumbprint: of the account's key at the response; nil: of the key that it has now.
+    func take(_ duty: Duty, _ authorization: StoredAuthorization? = nil, thumbprint: String?) {
         let bell = Bell()
         tasks.start(duty) { [self] in
             bells.withLock { $0[duty] = bell }
-            await perform(duty, thumbprint: thumbprint, bell)
+            await perform(duty, authorization, thumbprint: thumbprint, bell)
             bells.withLock { $0[duty] = nil }
         }
     }
@@ -47,9 +49,9 @@ package final class ValidationWorker: Service, Sendable {
     /// Returns when no duty is in hand: all are decided, or rest in the store.
     package func settled() async { await tasks.settled() }
 
-    private func perform(_ duty: Duty, thumbprint: String?, _ bell: Bell) async {
+    private func perform(_ duty: Duty, _ known: StoredAuthorization?, thumbprint: String?, _ bell: Bell) async {
         do {
-            guard let (attempt, earlier) = try await attempt(duty, thumbprint: thumbprint) else { return }
+            guard let (attempt, earlier) = try await attempt(duty, known, thumbprint: thumbprint) else { return }
             var failures = earlier
             while true {
                 let result = await gate.pass { await validate(attempt) }
@@ -76,9 +78,12 @@ package final class ValidationWorker: Service, Sendable {
     }
 
     /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
-    private func attempt(_ duty: Duty, thumbprint: String?) async throws(StoreError) -> (Attempt, [Problem])? {
-        guard let authorization = try await shop.store.authorization(duty.authorization),
-            authorization.status(at: shop.around.now()) == .pending,
+    private func attempt(
+        _ duty: Duty, _ known: StoredAuthorization?, thumbprint: String?
+    ) async throws(StoreError) -> (Attempt, [Problem])? {
+        var authorization = known
+        if authorization == nil { authorization = try await shop.store.authorization(duty.authorization) }
+        guard let authorization, authorization.status(at: shop.around.now()) == .pending,
             let challenge = authorization.challenge(duty.type), challenge.status == .processing
         else { return nil }
         var thumbprint = thumbprint

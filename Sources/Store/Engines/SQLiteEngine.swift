@@ -2,9 +2,12 @@ internal import Foundation
 internal import GRDB
 internal import Synchronization
 
-/// SQLite over GRDB's pool: one writer in WAL mode with `synchronous=FULL`, readers beside it.
+/// SQLite over GRDB: one writer in WAL mode with `synchronous=FULL`, readers beside it. The readers are connections of our own and not
+/// GRDB's pool, which looks at the schema and opens a transaction for every reading, at twice the reading's price.
 final class SQLiteEngine: Engine {
-    private let pool: DatabasePool
+    private let writer: DatabaseQueue
+    private let readers: [DatabaseQueue]
+    private let turn = Atomic<UInt>(0)
     private let path: String
     private let observer: (@Sendable (String) -> Void)?
 
@@ -15,15 +18,14 @@ final class SQLiteEngine: Engine {
         try Self.makeFile(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(5)
-        configuration.maximumReaderCount = 4
-        configuration.persistentReadOnlyConnections = true
+        configuration.journalMode = .wal
         // The verbs uphold references inside their transactions; a check per row would cost a look-up per row.
         configuration.foreignKeysEnabled = false
         configuration.label = "store"
         do {
-            pool = try DatabasePool(path: path, configuration: configuration)
-            // Opening the pool sets NORMAL behind every earlier setting, which loses commits when power fails.
-            let level = try pool.writeWithoutTransaction { db in
+            writer = try DatabaseQueue(path: path, configuration: configuration)
+            // Opening in WAL mode sets NORMAL behind every earlier setting, which loses commits when power fails.
+            let level = try writer.inDatabase { db in
                 try db.execute(
                     sql: """
                         PRAGMA synchronous = FULL;
@@ -34,13 +36,15 @@ final class SQLiteEngine: Engine {
                 return try Int.fetchOne(db, sql: "PRAGMA synchronous")
             }
             guard level == 2 else { throw StoreError.broken("synchronous is \(level ?? -1) instead of FULL") }
+            (configuration.readonly, configuration.journalMode) = (true, .default)
+            readers = try (0..<4).map { [configuration] _ in try DatabaseQueue(path: path, configuration: configuration) }
         } catch {
             throw Self.reason(for: error, path: path)
         }
     }
 
     func commit(_ verbs: [Verb]) -> [StoreError?] {
-        pool.writeWithoutTransaction { db in
+        writer.inDatabase { db in
             let session = SQLiteSession(db: db, path: path, observer: observer)
             do throws(StoreError) {
                 try session.control("BEGIN IMMEDIATE")
@@ -75,13 +79,24 @@ final class SQLiteEngine: Engine {
 
     /// Synchronous, for that is 2.5 times cheaper than GRDB's asynchronous reading; it blocks for microseconds.
     private func readNow<T>(snapshot: Bool, _ body: (any Session) throws(StoreError) -> T) throws(StoreError) -> T {
-        let run = { (db: Database) in try body(SQLiteSession(db: db, path: self.path, observer: self.observer)) }
-        do { return snapshot ? try pool.read(run) : try pool.unsafeRead(run) } catch {
+        let reader = readers[Int(turn.wrappingAdd(1, ordering: .relaxed).oldValue % UInt(readers.count))]
+        do {
+            return try reader.inDatabase { db in
+                let session = SQLiteSession(db: db, path: path, observer: observer)
+                guard snapshot else { return try body(session) }
+                try session.control("BEGIN")
+                defer { try? session.control("COMMIT") }
+                return try body(session)
+            }
+        } catch {
             throw Self.reason(for: error, path: path)
         }
     }
 
-    func close() { try? pool.close() }
+    func close() {
+        for reader in readers { try? reader.close() }
+        try? writer.close()
+    }
 
     /// The database file is private from its first byte; SQLite gives its companions the same mode.
     private static func makeFile(_ path: String) throws(StoreError) {

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Synchronization
 
 /// One event, one line, on a sink.
 /// Text: `2026-11-24T10:00:00.123Z info  Order created account="…" order=…`; JSON: one object with `time`, `level`, `label`,
@@ -36,9 +37,20 @@ func logLine(
     let pairs = metadata.sorted { $0.key < $1.key }
     switch format {
     case .text:
-        var line = "\(timestamp(time)) \(level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)) \(printable(message))"
-        for (key, value) in pairs { line += " \(bareKey(key))=\(textual(value))" }
-        return line + "\n"
+        var line = timestamp(time)
+        line.reserveCapacity(320)
+        line += " "
+        line += level.rawValue
+        for _ in level.rawValue.utf8.count..<9 { line += " " }
+        line += printable(message)
+        for (key, value) in pairs {
+            line += " "
+            line += bareKey(key)
+            line += "="
+            line += textual(value)
+        }
+        line += "\n"
+        return line
     case .json:
         var line =
             "{\"time\":\"\(timestamp(time))\",\"level\":\"\(level.rawValue)\",\"label\":\(jsonString(label)),\"message\":\(jsonString(message))"
@@ -50,14 +62,26 @@ func logLine(
     }
 }
 
-/// Milliseconds in UTC, RFC 3339.
+/// Milliseconds in UTC, RFC 3339. Most lines are of the same second as the one before, whose text is kept.
 func timestamp(_ time: Date) -> String {
-    time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    let whole = time.timeIntervalSince1970.rounded(.down)
+    let milliseconds = min(999, max(0, Int((time.timeIntervalSince1970 - whole) * 1000)))
+    let second = latestSecond.withLock { latest in
+        if latest.second != whole {
+            latest = (whole, String(Date(timeIntervalSince1970: whole).formatted(Date.ISO8601FormatStyle()).dropLast()))
+        }
+        return latest.text
+    }
+    let digits = String(milliseconds)
+    return second + (digits.utf8.count == 1 ? ".00" : digits.utf8.count == 2 ? ".0" : ".") + digits + "Z"
 }
+
+private let latestSecond = Mutex<(second: Double, text: String)>((-.infinity, ""))
 
 /// Anything but visible ASCII, and what would end a key, becomes `_`.
 private func bareKey(_ key: String) -> String {
-    String(key.unicodeScalars.map { (0x21...0x7E).contains($0.value) && $0 != "=" && $0 != "\"" ? Character($0) : "_" })
+    if key.utf8.allSatisfy({ (0x21...0x7E).contains($0) && $0 != 0x3D && $0 != 0x22 }) { return key }
+    return String(key.unicodeScalars.map { (0x21...0x7E).contains($0.value) && $0 != "=" && $0 != "\"" ? Character($0) : "_" })
 }
 
 /// Bare where it cannot be misread, quoted and escaped otherwise.
@@ -71,9 +95,11 @@ private func textual(_ value: Logger.MetadataValue) -> String {
         return "{" + members.sorted { $0.key < $1.key }.map { "\(bareKey($0.key))=\(textual($0.value))" }.joined(separator: ",")
             + "}"
     }
-    let isBare = text.utf8.allSatisfy {
-        (0x30...0x39).contains($0) || (0x41...0x5A).contains($0) || (0x61...0x7A).contains($0)
-            || [0x2D, 0x2E, 0x2F, 0x3A, 0x5F, 0x2A, 0x40].contains($0)
+    let isBare = text.utf8.allSatisfy { byte in
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A, 0x2D...0x2F, 0x3A, 0x5F, 0x2A, 0x40: true
+        default: false
+        }
     }
     if isBare, !text.isEmpty { return text }
     return "\"" + printable(text).replacing("\"", with: "\\\"") + "\""

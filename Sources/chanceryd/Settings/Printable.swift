@@ -1,6 +1,8 @@
 /// Text of unknown origin, fit for a terminal and for one line of a log: control and format characters (C0, DEL, C1, line and
 /// paragraph separators, bidirectional overrides) become `\u{…}`, a backslash is doubled, and what is longer than `limit` is cut.
 func printable(_ text: some StringProtocol, limit: Int = 4096) -> String {
+    // Nearly all text is plain, and there is much of it in a log.
+    if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) { return String(text) }
     var result = ""
     for scalar in text.unicodeScalars.prefix(limit) {
         switch scalar.value {
