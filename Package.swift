@@ -112,6 +112,7 @@ let package = Package(
         suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
+        suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),
         suite("EndToEndTests", ["ACME", "ACMEClient", "PKIX", "TestSupport"], leavingOut: ["Scripts"]),
     ],
     swiftLanguageModes: [.v6]

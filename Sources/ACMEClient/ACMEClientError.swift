@@ -56,7 +56,7 @@ extension ACMEClientError: CustomStringConvertible {
         case .failed(let what, let problem): "\(what.sanitized)\(problem.map { ": \($0.sentence)" } ?? ".")"
         case .transport(let reason, let url): "No answer from \(url.sanitized): \(reason.sanitized)"
         case .untrusted(let reason, let url):
-            "\(url.sanitized) is not trusted: is its root missing among the trusted ones? (\(reason.sanitized))"
+            "The server at \(url.sanitized) is not trusted: \(reason.sanitized)."
         case .notACME(let reason, let status, let url):
             "\(url.sanitized) does not answer like an ACME server (HTTP \(status)): \(reason.sanitized)"
         case .insecureURL(let url): "Only absolute https URLs are used, which this is not: \(url.sanitized)"
@@ -80,10 +80,12 @@ extension Problem {
         if let identifier { text = "\(identifier.value.sanitized): \(text)" }
         if let instance { text += " (see \(instance.sanitized))" }
         if let algorithms { text += " (it takes \(algorithms.prefix(10).joined(separator: ", ").sanitized))" }
-        for subproblem in (subproblems ?? []).prefix(20) where subproblem.identifier != nil || detail == nil {
+        // A CA that tries more than once may say the same each time.
+        var said: Set<String> = [text]
+        for subproblem in (subproblems ?? []).prefix(20) {
             var flat = subproblem
             flat.subproblems = nil
-            text += "; \(flat.sentence)"
+            if said.insert(flat.sentence).inserted { text += "; \(flat.sentence)" }
         }
         return text
     }

@@ -78,8 +78,7 @@ final class Wire: Sendable {
             throw error
         } catch {
             if Task.isCancelled || error is CancellationError { throw .cancelled }
-            if case NIOSSLError.handshakeFailed(let why) = error { throw .untrusted(Self.reason(why), url: request.url) }
-            throw .transport(Self.reason(error), url: request.url)
+            throw Self.failure(error, url: request.url)
         }
     }
 
@@ -104,10 +103,28 @@ final class Wire: Sendable {
         return WireAnswer(status: Int(answer.status.code), headers: headers, body: body)
     }
 
-    /// BoringSSL's word, `CERTIFICATE_VERIFY_FAILED`, without its numbers and the place in its source.
-    private static func reason(_ error: BoringSSLError) -> String {
-        let words = String(describing: error).split { !($0.isUppercase || $0.isNumber || $0 == "_") }
-        return words.first { $0.contains("_") && $0.count > 3 }.map(String.init) ?? "the TLS handshake failed"
+    /// BoringSSL's words stand in a description with numbers and file names of the library.
+    private static func failure(_ error: any Error, url: String) -> ACMEClientError {
+        let name = "its certificate is for another name"
+        if let extra = error as? NIOSSLExtraError, extra == .failedToValidateHostname { return .untrusted(name, url: url) }
+        guard case NIOSSLError.handshakeFailed(let why) = error else { return .transport(reason(error), url: url) }
+        let text = String(describing: why)
+        let known = [
+            ("CERTIFICATE_VERIFY_FAILED", "no trusted root signed its certificate, or that is not valid now"),
+            ("HOSTNAME", name),
+            ("UNSUPPORTED_PROTOCOL", "it offers no TLS 1.2 or newer"),
+        ]
+        if let found = known.first(where: { text.contains($0.0) }) { return .untrusted(found.1, url: url) }
+        if text.contains("WRONG_VERSION_NUMBER") || text.contains("HTTP_REQUEST") {
+            return .transport("what listens there does not speak TLS", url: url)
+        }
+        return .transport("the TLS handshake failed (\(text.prefix { $0 != "/" }))", url: url)
+    }
+
+    /// `Connection refused`, out of `connection reset (error set): Connection refused) (errno: 111)`.
+    private static func words(_ error: IOError) -> String {
+        let reason = error.description.split(separator: ": ").first { $0.hasSuffix(") (errno") }
+        return reason.map { String($0.prefix { $0 != ")" }) } ?? error.description
     }
 
     /// What a person can act on; the libraries' own texts say too much or too little.
@@ -115,11 +132,12 @@ final class Wire: Sendable {
         switch error {
         case let error as HTTPClientError: return error.shortDescription
         case let error as NIOConnectionError:
-            if let dns = error.dnsAError ?? error.dnsAAAAError, error.connectionErrors.isEmpty {
-                return "the name \(error.host) has no address (\(dns))"
+            if error.dnsAError ?? error.dnsAAAAError != nil, error.connectionErrors.isEmpty {
+                return "this host finds no address for the name \(error.host)"
             }
             return "cannot connect to \(error.host) port \(error.port)"
-                + (error.connectionErrors.first.map { " (\($0.error))" } ?? "")
+                + (error.connectionErrors.first.map { " (\(reason($0.error)))" } ?? "")
+        case let error as IOError: return words(error)
         default: return String(describing: error)
         }
     }

@@ -42,9 +42,19 @@ package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
         switch error {
         case .rateLimited(let until, let problem, _):
             self.init(.wait, error.description, until: until, problem: problem)
-        case .untrusted:
-            self.init(.needsPerson, "\(error.description) A CA with a root of its own needs --ca-root FILE once.")
+        case .untrusted(let reason, _):
+            // Another root does not help against another name.
+            let hint =
+                reason.contains("another name")
+                ? "Use the name that stands in it."
+                : "A CA with a root of its own needs --ca-root FILE once; one that was made anew, its new root."
+            self.init(.needsPerson, "\(error.description) \(hint)")
         case .insecureURL, .input: self.init(.needsPerson, error.description)
+        case .problem(let problem, _) where problem.errorType == .accountDoesNotExist:
+            self.init(
+                .needsPerson,
+                "\(error.description) If the CA was made anew, `chancery account deactivate --ca CA` puts the account aside, and the next `chancery issue` makes another.",
+                problem: problem)
         case .problem(let problem, _) where Self.needPerson.contains(problem.errorType):
             self.init(.needsPerson, error.description, problem: problem)
         case .failed(_, let problem):

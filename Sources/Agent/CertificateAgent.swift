@@ -53,17 +53,37 @@ package struct CertificateAgent: Sendable {
         var settings = configuration
         var given: String?
         if let root {
-            guard let bytes = try Files.read(root) else { throw .needsPerson("The file \(root) is not there.") }
-            given = String(decoding: bytes, as: UTF8.self)
+            given = try Self.rootFile(root)
         }
         if given == nil { settings.trustRoots = try store.root(ca).map { [$0] } ?? [] }
         if let given { settings.trustRoots = [given] }
         let client = try await asking { () throws(ACMEClientError) in try connect(ca, settings) }
-        let directory = try await asking { () async throws(ACMEClientError) in try await client.directory() }
+        let directory: Directory
+        do throws(ACMEClientError) { directory = try await client.directory() } catch {
+            let other = AgentError(error)
+            switch error {
+            case .problem, .notACME:
+                throw AgentError(
+                    other.code,
+                    "\(other.message)\(other.message.hasSuffix(".") ? "" : ".") Is this the URL of an ACME directory? chanceryd's ends in /acme/default/directory.",
+                    problem: other.problem)
+            default: throw other
+            }
+        }
         tell(
             .directoryRead(
                 ca: ca, bindingRequired: directory.meta?.externalAccountRequired ?? false, terms: directory.meta?.termsOfService))
         return (client, directory, given)
+    }
+
+    /// The text of a file that was named with `--ca-root`.
+    static func rootFile(_ path: String) throws(AgentError) -> String {
+        guard let bytes = try Files.read(path) else { throw .needsPerson("The file \(path) of --ca-root is not there.") }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard text.contains("-----BEGIN CERTIFICATE-----") else {
+            throw .needsPerson("The file \(path) of --ca-root holds no PEM certificate.")
+        }
+        return text
     }
 
     /// The account that is kept for a CA, ready to sign; a roll-over that was interrupted is settled first.

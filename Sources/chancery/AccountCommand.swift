@@ -10,6 +10,9 @@ struct AccountCommand: AsyncParsableCommand {
               chancery account show --ca letsencrypt
               chancery account update -m new@example.com
               chancery account rollover
+              chancery account deactivate --ca ours
+
+            Without --ca it is the default authority, which `chancery ca list` shows.
             """,
         subcommands: [Show.self, Update.self, Rollover.self, Deactivate.self])
 
@@ -27,15 +30,25 @@ struct AccountCommand: AsyncParsableCommand {
     struct Update: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Changes the account's contacts.",
-            discussion: "Example: chancery account update -m ops@example.com\nWithout -m the contacts are removed.")
+            discussion: """
+                Examples:
+                  chancery account update -m ops@example.com
+                  chancery account update --ca ours --no-email
+                """)
         @OptionGroup var common: CommonOptions
         @OptionGroup var authority: AuthorityOption
-        @Option(name: [.customShort("m"), .customLong("email")], parsing: .singleValue, help: "A mail address; again for more.")
-        var emails: [String] = []
+        @OptionGroup var contact: ContactOption
+        @Flag(help: "Remove all contacts.") var noEmail = false
+
+        func validate() throws {
+            guard contact.emails.isEmpty == noEmail else {
+                throw ValidationError("Say -m MAIL, or --no-email to remove the contacts.")
+            }
+        }
 
         func run() async throws {
             try await common.present { (agent) async throws(AgentError) in
-                try await agent.updateAccount(authority.ca, contacts: emails.map { $0.contains(":") ? $0 : "mailto:\($0)" })
+                try await agent.updateAccount(authority.ca, contacts: contact.emails)
             }
         }
     }
@@ -44,7 +57,7 @@ struct AccountCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Gives the account a new key.",
             discussion:
-                "Example: chancery account rollover --ca letsencrypt\nAn interrupted roll-over is settled by the next command.")
+                "Example: chancery account rollover --ca letsencrypt\n\nAn interrupted roll-over is settled by the next command.")
         @OptionGroup var common: CommonOptions
         @OptionGroup var authority: AuthorityOption
 
@@ -57,7 +70,12 @@ struct AccountCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Ends the account for good.",
             discussion:
-                "Example: chancery account deactivate --ca letsencrypt\nCertificates stay valid; the next issue makes a new account."
+                """
+                Example: chancery account deactivate --ca letsencrypt
+
+                Certificates stay valid; the next issue makes a new account. Also for an
+                account that the authority no longer knows.
+                """
         )
         @OptionGroup var common: CommonOptions
         @OptionGroup var authority: AuthorityOption
@@ -76,7 +94,7 @@ extension CommonOptions {
         let agent = agent()
         let view = try await reporting { () async throws(AgentError) in try await work(agent) }
         show(
-            view,
+            ResultLine(.changed, view),
             [
                 "Authority:   \(view.ca.sanitized)", "Account:     \(view.url.sanitized)",
                 "Status:      \(view.status.sanitized)",

@@ -8,8 +8,10 @@ struct AuthorityCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               chancery ca list
-              chancery ca add ours https://ca.internal:8443/acme/default/directory --ca-root root.pem
+              chancery ca add ours https://ca.internal:8443/acme/default/directory \\
+                --ca-root root.pem
               chancery ca use ours
+              chancery ca remove ours
             """,
         subcommands: [List.self, Add.self, Use.self, Remove.self])
 
@@ -24,31 +26,44 @@ struct AuthorityCommand: AsyncParsableCommand {
             common.show(all, all.map { Self.line($0) })
         }
 
+        /// Name and title, then facts below them.
         static func line(_ view: AuthorityView) -> String {
             let entry = view.entry
-            var facts = ["\(entry.title)", entry.directory.sanitized]
-            if view.isStandard { facts.insert("the default", at: 0) }
-            if view.hasAccount { facts.append("has an account") }
-            return "\(entry.name)\(entry.closed ? " (closed)" : ""): \(facts.joined(separator: "; "))" + Self.facts(entry)
+            var marks: [String] = []
+            if view.isStandard { marks.append("the default") }
+            if view.hasAccount { marks.append("has an account") }
+            if entry.closed { marks.append("closed") }
+            let title = entry.title == entry.name ? "" : "  \(entry.title)"
+            return
+                "\(entry.name)\(title)\(marks.isEmpty ? "" : " (\(marks.joined(separator: ", ")))")\n    \(entry.directory.sanitized)"
+                + "\n    \(view.isOwn ? "Named here with `ca add`." : facts(entry))"
         }
 
-        /// `\n    account binding needed; wildcards; 90 days. Free.`
+        /// `account binding needed; wildcards; 90 days. Free.`
         static func facts(_ entry: CatalogueEntry) -> String {
+            if entry.closed { return entry.note ?? "Closed." }
             let binding = entry.bindingNeeded ? "account binding needed" : "no account binding"
             let wildcards = entry.wildcards ? "wildcards" : "no wildcards"
-            return "\n    \(binding); \(wildcards); \(entry.lifetimes)." + (entry.note.map { " \($0)" } ?? "")
+            return "\(binding); \(wildcards); \(entry.lifetimes)." + (entry.note.map { " \($0)" } ?? "")
         }
     }
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Gives an authority a name.",
-            discussion: "Example: chancery ca add ours https://ca.internal:8443/acme/default/directory --ca-root root.pem")
+            discussion: """
+                Example:
+                  chancery ca add ours \\
+                    https://ca.internal:8443/acme/default/directory --ca-root root.pem
+
+                The name serves wherever --ca is taken. Given again, it means the new URL.
+                """)
         @OptionGroup var common: CommonOptions
         @Argument(help: "Lower-case letters, digits and hyphens.") var name: String
         @Argument(help: "The directory's URL, https.") var url: String
-        @Option(help: ArgumentHelp("A PEM file with the root that its server is trusted by.", valueName: "file")) var caRoot:
-            String?
+        @Option(
+            help: ArgumentHelp("A PEM file with the root that its server is trusted by.", valueName: "file"), completion: .file())
+        var caRoot: String?
 
         func run() async throws {
             let agent = common.agent()
@@ -61,7 +76,7 @@ struct AuthorityCommand: AsyncParsableCommand {
     struct Use: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Makes an authority the default of `issue`.",
-            discussion: "Example: chancery ca use letsencrypt-staging\nCertificates that are there stay with their authority.")
+            discussion: "Example: chancery ca use letsencrypt-staging\n\nCertificates that are there stay with their authority.")
         @OptionGroup var common: CommonOptions
         @Argument(help: "A name that `ca list` shows, or a directory URL.") var name: String
 
@@ -75,7 +90,7 @@ struct AuthorityCommand: AsyncParsableCommand {
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forgets a name that `ca add` gave.",
-            discussion: "Example: chancery ca remove ours\nIts account and certificates stay.")
+            discussion: "Example: chancery ca remove ours\n\nIts account and certificates stay.")
         @OptionGroup var common: CommonOptions
         @Argument(help: "The name.") var name: String
 
@@ -84,7 +99,7 @@ struct AuthorityCommand: AsyncParsableCommand {
             let code = try await common.reporting { () async throws(AgentError) in try await agent.removeAuthority(name) }
             common.show(
                 ResultLine<AuthorityView>(code, nil),
-                [code == .nothingToDo ? "There is no name \(name.sanitized)." : "\(name) is forgotten."])
+                [code == .nothingToDo ? "No authority was given the name \(name.sanitized)." : "\(name) is forgotten."])
             try common.end(code)
         }
     }

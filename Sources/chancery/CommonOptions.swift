@@ -8,11 +8,17 @@ struct CommonOptions: ParsableArguments {
         name: .customLong("store"),
         help: ArgumentHelp(
             "Where accounts and certificates are kept. Default: /etc/chancery for root, else ~/.config/chancery.",
-            valueName: "dir"))
+            valueName: "dir"), completion: .directory)
     var store: String?
 
-    @Flag(name: .customLong("json"), help: "Print JSON: events as lines while working, then one object with the result.")
+    @Flag(
+        name: .customLong("json"),
+        help: "Print JSON on standard output: events as lines while working, then the result.")
     var json = false
+
+    func validate() throws {
+        if store?.isEmpty == true { throw ValidationError("--store wants a folder.") }
+    }
 
     /// The agent on this store, which tells its steps on the terminal or as lines of JSON.
     func agent() -> CertificateAgent {
@@ -21,7 +27,7 @@ struct CommonOptions: ParsableArguments {
             store: store.map { StoreFolder($0) } ?? .standard(),
             configuration: .init(product: "chancery/\(chanceryVersion)"),
             tell: { event in
-                if json { Terminal.say(json: event) } else { Terminal.progress(event.line) }
+                if json { Terminal.say(json: event) } else if !event.isResult { Terminal.progress(event.line) }
             })
     }
 
@@ -30,9 +36,27 @@ struct CommonOptions: ParsableArguments {
         if json { Terminal.say(json: value) } else { for line in lines() { Terminal.say(line) } }
     }
 
+    /// Does the work; with `--json` a failure is told as JSON on standard output too.
+    func reporting<Value>(_ work: () async throws(AgentError) -> Value) async throws(AgentError) -> Value {
+        do { return try await work() } catch {
+            if json { Terminal.say(json: FailureLine(error)) }
+            throw error
+        }
+    }
+
     /// Ends the process with a code other than 0.
     func end(_ code: Agent.ExitCode) throws {
         if code != .changed { throw ArgumentParser.ExitCode(code.rawValue) }
+    }
+}
+
+extension AgentEvent {
+    /// Whether the command's result says the same to a person.
+    fileprivate var isResult: Bool {
+        switch self {
+        case .notDue, .dryRunPassed, .revoked, .deployFailed: true
+        default: false
+        }
     }
 }
 
@@ -42,4 +66,18 @@ struct AuthorityOption: ParsableArguments {
         name: .customLong("ca"),
         help: ArgumentHelp("The authority: a name that `chancery ca list` shows, or its directory's URL.", valueName: "url|name"))
     var ca: String?
+}
+
+/// Mail addresses of an account.
+struct ContactOption: ParsableArguments {
+    @Option(
+        name: [.customShort("m"), .customLong("email")], parsing: .singleValue,
+        help: ArgumentHelp("A mail address for the account; again for more.", valueName: "mail"))
+    var emails: [String] = []
+
+    func validate() throws {
+        for mail in emails where !mail.contains("@") && !mail.contains(":") {
+            throw ValidationError("'\(mail.sanitized)' is no mail address: -m you@example.com")
+        }
+    }
 }

@@ -1,4 +1,3 @@
-import ACME
 import ACMEClient
 import Agent
 import ArgumentParser
@@ -10,13 +9,18 @@ struct IssueCommand: AsyncParsableCommand {
         abstract: "Gets a certificate and installs it in the store.",
         discussion: """
             Examples:
-              chancery issue -d example.com -d www.example.com --webroot /var/www/html --agree-tos -m you@example.com
-              chancery issue -d '*.example.com,example.com' --dns-hook /usr/local/bin/dns-record --agree-tos
-              chancery issue --ca https://ca.internal:8443/acme/default/directory --ca-root root.pem -d app.internal --standalone --agree-tos
-              chancery issue --ca zerossl --eab-kid KID --eab-hmac-key-file key.txt -d example.com --tls-alpn --agree-tos
+              chancery issue -d example.com -d www.example.com \\
+                --webroot /var/www/html --agree-tos -m you@example.com
+              chancery issue -d '*.example.com,example.com' \\
+                --dns-hook /usr/local/bin/dns-record --agree-tos
+              chancery issue --ca https://ca.internal:8443/acme/default/directory \\
+                --ca-root root.pem -d app.internal --standalone --agree-tos
+              chancery issue --ca zerossl --eab-kid KID --eab-hmac-key-file key.txt \\
+                -d example.com --tls-alpn --agree-tos
 
-            The certificate is live/NAME in the store, where NAME is the first name: privkey.pem, cert.pem, chain.pem, fullchain.pem.
-            What is said here is kept, so that `chancery renew` needs no flags.
+            The certificate is live/NAME in the store, where NAME is the first name:
+            privkey.pem, cert.pem, chain.pem and fullchain.pem. What is said here is
+            kept, so that `chancery renew` needs no flags.
             """)
 
     @OptionGroup var common: CommonOptions
@@ -29,33 +33,34 @@ struct IssueCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A PEM file with the root that this authority's own server is trusted by. Remembered.", valueName: "file"))
+            "A PEM file with the root that this authority's own server is trusted by. Remembered.", valueName: "file"),
+        completion: .file())
     var caRoot: String?
     @Flag(help: "Agree to the authority's terms of service.") var agreeTos = false
-    @Option(
-        name: [.customShort("m"), .customLong("email")], help: ArgumentHelp("A mail address for the account.", valueName: "mail"))
-    var email: String?
+    @OptionGroup var contact: ContactOption
 
     @OptionGroup(title: "Proof of control (one of them)") var proof: ProofOptions
 
-    @Option(help: ArgumentHelp("p256, p384, p521, rsa2048, rsa3072 or rsa4096.", valueName: "type")) var keyType: KeyType?
+    @Option(help: ArgumentHelp("The kind of the certificate's key; p256 if nothing is said.", valueName: "type")) var keyType:
+        KeyType?
     @Option(
         help: ArgumentHelp(
             "A program that puts a new certificate to use. It finds RENEWED_LINEAGE and RENEWED_DOMAINS in its environment.",
-            valueName: "program"))
+            valueName: "program"), completion: .file())
     var deployHook: String?
     @Option(help: ArgumentHelp("Account binding: the key identifier that the authority gave.", valueName: "kid")) var eabKid:
         String?
     @Option(
-        help: ArgumentHelp("Account binding: a file with the MAC key; or it stands in CHANCERY_EAB_HMAC_KEY.", valueName: "file"))
+        help: ArgumentHelp("Account binding: a file with the MAC key; or it stands in CHANCERY_EAB_HMAC_KEY.", valueName: "file"),
+        completion: .file())
     var eabHmacKeyFile: String?
     @Flag(help: "Issue although the certificate is not due.") var force = false
-    @Flag(help: "No look-ups before the authority makes them.") var noPreflight = false
+    @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 
     func validate() throws {
         if names.isEmpty { throw ValidationError("Name at least one domain: -d example.com") }
-        if (eabHmacKeyFile != nil) && eabKid == nil { throw ValidationError("--eab-hmac-key-file goes with --eab-kid KID.") }
+        if eabHmacKeyFile != nil, eabKid == nil { throw ValidationError("--eab-hmac-key-file goes with --eab-kid KID.") }
     }
 
     var names: [String] {
@@ -65,34 +70,29 @@ struct IssueCommand: AsyncParsableCommand {
     func run() async throws {
         let agent = common.agent()
         let outcome = try await common.reporting { () async throws(AgentError) in try await agent.issue(try request()) }
-        Report(common).issued(outcome)
+        Report(common).issued(outcome, name: names.first ?? "")
         try common.end(outcome.code)
     }
 
-    private func request() throws(AgentError) -> IssueRequest {
+    /// The command line as the agent takes it.
+    func request(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(AgentError) -> IssueRequest {
         var request = IssueRequest(names: names)
         (request.ca, request.caRoot, request.keyType) = (authority.ca, caRoot, keyType)
-        request.contacts = email.map { [$0] } ?? []
+        request.contacts = contact.emails
         let agreed = agreeTos
         request.agreesToTerms = { _ in agreed }
-        request.method = try proof.method()
-        request.deployHook = deployHook
+        (request.method, request.deployHook) = (proof.method, deployHook)
         (request.force, request.preflight, request.dryRun) = (force, !noPreflight, dryRun)
-        request.binding = try binding()
+        request.binding = try binding(environment)
         return request
     }
 
-    private func binding() throws(AgentError) -> AccountBinding? {
+    private func binding(_ environment: [String: String]) throws(AgentError) -> AccountBinding? {
         guard let eabKid else { return nil }
-        let key: String
-        if let file = eabHmacKeyFile {
-            guard let text = try? String(contentsOfFile: file, encoding: .utf8) else {
-                throw AgentError(.needsPerson, "The file \(file) of --eab-hmac-key-file cannot be read.")
-            }
-            key = text
-        } else if let text = ProcessInfo.processInfo.environment["CHANCERY_EAB_HMAC_KEY"] {
-            key = text
-        } else {
+        if let file = eabHmacKeyFile { return try AccountBinding(keyIdentifier: eabKid, file: file) }
+        guard let key = environment["CHANCERY_EAB_HMAC_KEY"] else {
             throw AgentError(
                 .needsPerson, "--eab-kid goes with a MAC key: --eab-hmac-key-file FILE, or the variable CHANCERY_EAB_HMAC_KEY.")
         }
@@ -100,41 +100,13 @@ struct IssueCommand: AsyncParsableCommand {
     }
 }
 
-/// How this host proves control of the names.
-struct ProofOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("http-01 by a file below the folder that a web server serves.", valueName: "dir")) var webroot:
-        String?
-    @Flag(help: "http-01 by a server of chancery's own.") var standalone = false
-    @Option(
-        name: .customLong("http01-port"),
-        help: ArgumentHelp("The port of --standalone; the authority comes to port 80 of the name.", valueName: "n"))
-    var http01Port: Int = 80
-    @Flag(name: .customLong("tls-alpn"), help: "tls-alpn-01 by a server of chancery's own.") var tlsALPN = false
-    @Option(
-        name: .customLong("tls-alpn01-port"),
-        help: ArgumentHelp("The port of --tls-alpn; the authority comes to port 443 of the name.", valueName: "n"))
-    var tlsALPN01Port: Int = 443
-    @Option(
-        help: ArgumentHelp(
-            "dns-01 by a program, called as PROGRAM present|cleanup NAME VALUE. The one way for wildcards.", valueName: "program")
-    )
-    var dnsHook: String?
-
-    func validate() throws {
-        let chosen = [webroot != nil, standalone, tlsALPN, dnsHook != nil].filter { $0 }.count
-        if chosen > 1 { throw ValidationError("Choose one of --webroot, --standalone, --tls-alpn and --dns-hook.") }
-        for port in [http01Port, tlsALPN01Port] where !(1...65535).contains(port) {
-            throw ValidationError("\(port) is no port: 1 to 65535.")
+extension AccountBinding {
+    /// - Parameter file: holds the MAC key, as the authority gave it.
+    init(keyIdentifier: String, file: String) throws(AgentError) {
+        guard let key = try? String(contentsOfFile: file, encoding: .utf8) else {
+            throw AgentError(.needsPerson, "The file \(file.sanitized) with the MAC key cannot be read.")
         }
-    }
-
-    /// Nil when none was said.
-    func method() throws(AgentError) -> ChallengeMethod? {
-        if let webroot { return .webroot(webroot) }
-        if let dnsHook { return .dnsHook(dnsHook) }
-        if standalone { return .standalone(port: http01Port) }
-        if tlsALPN { return .tlsALPN(port: tlsALPN01Port) }
-        return nil
+        do { try self.init(keyIdentifier: keyIdentifier, key: key) } catch { throw AgentError(error) }
     }
 }
 

@@ -7,21 +7,28 @@ import Foundation
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list", abstract: "Lists the certificates of the store.",
-        discussion: "Examples:\n  chancery list\n  chancery list --json | jq -r '.[] | select(.isDue) | .name'")
+        discussion: """
+            Examples:
+              chancery list
+              chancery list --json | jq -r '.[] | select(.isDue) | .name'
+
+            States: valid, due (the next `renew` acts), not served (the deploy hook
+            failed), revoked.
+            """)
 
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
         let agent = common.agent()
-        let all = agent.list()
+        let all = try await common.reporting { () async throws(AgentError) in try agent.list() }
         let good = all.compactMap { try? $0.result.get() }
-        common.show(good, good.map(Report(common).row))
+        common.show(good, Report.table(good))
         if all.isEmpty && !common.json { Terminal.progress("There is no certificate in \(agent.store.path).") }
         var unreadable = false
         for entry in all {
             guard case .failure(let error) = entry.result else { continue }
             unreadable = true
-            Terminal.complain(error)
+            Terminal.complain(error, name: entry.name)
         }
         if unreadable { try common.end(.failed) }
     }
@@ -29,7 +36,7 @@ struct ListCommand: AsyncParsableCommand {
 
 struct ShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Shows one certificate: files, times, and the command that would issue it again.",
+        commandName: "show", abstract: "Shows one certificate: files, times, and how to issue it again.",
         discussion: "Examples:\n  chancery show example.com\n  chancery show example.com --json")
 
     @OptionGroup var common: CommonOptions

@@ -5,21 +5,35 @@ import Foundation
 @main
 enum Main {
     static func main() async {
-        // A reader that goes away (`| head`) ends a write with an error and not the process in the middle of a change.
-        signal(SIGPIPE, SIG_IGN)
-        do {
-            var command = try Chancery.parseAsRoot()
-            if var waiting = command as? any AsyncParsableCommand {
-                try await waiting.run()
-            } else {
-                try command.run()
+        // A reader that goes away (`| head`) ends a write with an error and not the process in the middle of a change. A handler
+        // that does nothing, since an ignored signal would stay ignored in the hooks.
+        _ = signal(SIGPIPE) { _ in }
+        await Interruption.guarding {
+            do {
+                var command = try Chancery.parseAsRoot()
+                if var waiting = command as? any AsyncParsableCommand {
+                    try await waiting.run()
+                } else {
+                    try command.run()
+                }
+            } catch let error as AgentError {
+                if let status = Interruption.status { exit(status) }
+                Terminal.complain(error)
+                exit(error.code.rawValue)
+            } catch {
+                if let status = Interruption.status { exit(status) }
+                leave(error)
             }
-        } catch let error as AgentError {
-            Terminal.complain(error)
-            exit(error.code.rawValue)
-        } catch {
-            Chancery.exit(withError: error)
         }
+        exit(0)
+    }
+
+    /// Ends as ArgumentParser does, with the fault of a command line also as JSON if that was asked for.
+    private static func leave(_ error: any Error) -> Never {
+        if Chancery.exitCode(for: error).rawValue == usageStatus, CommandLine.arguments.contains("--json") {
+            Terminal.say(json: FailureLine(usage: Chancery.message(for: error)))
+        }
+        Chancery.exit(withError: error)
     }
 }
 
@@ -28,15 +42,18 @@ struct Chancery: AsyncParsableCommand {
         commandName: "chancery",
         abstract: "Gets, renews and revokes certificates from any ACME authority.",
         discussion: """
-            Without arguments, on a terminal, it asks: for the names, for the authority, for the proof. What it did is shown as one
-            command line at the end. The same without questions:
+            Without arguments, on a terminal, it asks for the names, the authority and
+            the proof, and shows at the end the one command line that does the same.
 
-              chancery issue -d example.com -d www.example.com --webroot /var/www/html --agree-tos -m you@example.com
-              chancery renew                 all that are due; for a daily timer
+            Examples:
+              chancery
+              chancery issue -d example.com --webroot /var/www/html --agree-tos
+              chancery renew
               chancery revoke example.com --reason superseded
 
-            Exit codes: 0 changed, 2 nothing to do, 3 needs a person, 4 the authority said wait, 5 installed but not served,
-            1 other, 64 wrong command line.
+            Exit codes: 0 changed or shown, 2 nothing to do, 3 needs a person, 4 the
+            authority said wait, 5 installed but not served, 64 wrong command line,
+            130 and 143 ended by Ctrl-C and SIGTERM, 1 anything else.
             """,
         version: chanceryVersion,
         subcommands: [
@@ -47,8 +64,13 @@ struct Chancery: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func run() async throws {
-        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1, !common.json else {
-            throw CleanExit.helpRequest(self)
+        guard !common.json else {
+            throw ValidationError("--json goes with a command, such as `chancery list --json`.")
+        }
+        guard isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 else {
+            throw ValidationError(
+                "Without a terminal nothing can be asked. Say a command, such as `chancery issue -d example.com` or `chancery renew`."
+            )
         }
         try await Guide(common).run()
     }

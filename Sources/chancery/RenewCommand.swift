@@ -8,16 +8,19 @@ struct RenewCommand: AsyncParsableCommand {
         abstract: "Renews what is due: a third of the lifetime is left.",
         discussion: """
             Examples:
-              chancery renew                     for a timer, once or twice a day; exit code 2 when nothing was due
-              chancery renew example.com --force
+              chancery renew                       for a timer, once or twice a day
+              chancery renew example.com --force   although it is not due
+              chancery renew --dry-run             would the proofs still pass?
 
-            Each certificate is renewed as it was issued; the failure of one stops no other. A deploy hook that failed is run again.
+            Each certificate is renewed as it was issued; the failure of one stops no
+            other. A deploy hook that failed is run again. The exit code is 2 when
+            nothing was due, else the gravest of the certificates' codes.
             """)
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "One certificate; all that are due without it.") var name: String?
     @Flag(help: "Renew although not due.") var force = false
-    @Flag(help: "No look-ups before the authority makes them.") var noPreflight = false
+    @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 
     func run() async throws {
@@ -27,11 +30,10 @@ struct RenewCommand: AsyncParsableCommand {
         let report = try await common.reporting { [request] () async throws(AgentError) in try await agent.renew(request) }
         for entry in report.entries {
             switch entry.result {
-            case .success(let outcome): Report(common).issued(outcome)
+            case .success(let outcome): Report(common).renewed(outcome, name: entry.name)
             case .failure(let error):
                 if common.json { Terminal.say(json: FailureLine(error, name: entry.name)) }
-                Terminal.progress("\(entry.name):")
-                Terminal.complain(error)
+                Terminal.complain(error, name: entry.name)
             }
         }
         if report.entries.isEmpty {

@@ -9,23 +9,43 @@ struct Report {
 
     init(_ common: CommonOptions) { self.common = common }
 
-    func issued(_ outcome: IssueOutcome) {
+    /// - Parameter name: the certificate's, for a dry run, whose outcome has none.
+    func issued(_ outcome: IssueOutcome, name: String) {
         switch outcome {
         case .installed(let summary):
-            common.show(ResultLine(outcome.code, summary), lines(summary))
+            show(outcome, summary, lines(summary))
         case .notServed(let summary, let reason):
-            common.show(
-                ResultLine(outcome.code, summary),
-                lines(summary) + ["The deploy hook failed: \(reason.sanitized)", "`chancery renew` runs it again."])
+            let failure = ["The deploy hook failed: \(reason.sanitized)", "`chancery renew` runs it again."]
+            show(outcome, summary, lines(summary) + failure)
         case .notDue(let summary):
-            common.show(
-                ResultLine(outcome.code, summary),
-                [
-                    "Nothing to do: \(summary.name) is valid until \(RFC3339.string(summary.notAfter)), due from \(RFC3339.string(summary.due)) on. --force issues now."
-                ])
+            show(outcome, summary, [Self.notDue(summary) + " --force issues now."])
         case .dryRunPassed:
-            common.show(ResultLine<CertificateSummary>(outcome.code, nil), ["The dry run passed. Nothing was issued or written."])
+            show(outcome, nil, ["The dry run for \(name.sanitized) passed. Nothing was issued or written."], name: name)
         }
+    }
+
+    /// One line of `renew`.
+    func renewed(_ outcome: IssueOutcome, name: String) {
+        switch outcome {
+        case .installed(let summary):
+            show(outcome, summary, ["\(name): renewed, valid until \(RFC3339.string(summary.notAfter)), in \(summary.folder)"])
+        case .notServed(let summary, let reason):
+            show(
+                outcome, summary,
+                ["\(name): installed in \(summary.folder), but the deploy hook failed: \(reason.sanitized)"])
+        case .notDue(let summary):
+            show(outcome, summary, [Self.notDue(summary)])
+        case .dryRunPassed:
+            show(outcome, nil, ["\(name): the dry run passed; nothing was issued or written"], name: name)
+        }
+    }
+
+    private func show(_ outcome: IssueOutcome, _ summary: CertificateSummary?, _ lines: [String], name: String? = nil) {
+        common.show(ResultLine(outcome.code, summary, name: name ?? summary?.name), lines)
+    }
+
+    private static func notDue(_ summary: CertificateSummary) -> String {
+        "\(summary.name): not due before \(RFC3339.string(summary.due)), valid until \(RFC3339.string(summary.notAfter))."
     }
 
     func lines(_ summary: CertificateSummary) -> [String] {
@@ -38,11 +58,25 @@ struct Report {
         ]
     }
 
-    /// One line of `list`.
-    func row(_ summary: CertificateSummary) -> String {
-        let state =
-            summary.revoked != nil ? "revoked" : !summary.served ? "not served" : summary.isDue ? "due" : "valid"
-        return
-            "\(summary.name)  \(state)  until \(RFC3339.string(summary.notAfter))  \(summary.names.joined(separator: ","))  \(summary.ca.sanitized)"
+    /// The lines of `list`: a heading and one per certificate, in columns.
+    static func table(_ summaries: [CertificateSummary]) -> [String] {
+        guard !summaries.isEmpty else { return [] }
+        let rows =
+            [["NAME", "STATE", "VALID UNTIL", "AUTHORITY", "NAMES"]]
+            + summaries.map {
+                [$0.name, state($0), RFC3339.string($0.notAfter), host($0.ca), $0.names.joined(separator: ",")]
+            }
+        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ") + "  " + row[4]
+        }
+    }
+
+    private static func state(_ summary: CertificateSummary) -> String {
+        summary.revoked != nil ? "revoked" : !summary.served ? "not served" : summary.isDue ? "due" : "valid"
+    }
+
+    private static func host(_ url: String) -> String {
+        (URLComponents(string: url)?.host ?? url).sanitized
     }
 }

@@ -1,3 +1,4 @@
+import ACMEClient
 import Agent
 import ArgumentParser
 
@@ -10,7 +11,8 @@ struct RevokeCommand: AsyncParsableCommand {
               chancery revoke example.com --reason superseded
               chancery revoke example.com --by certificate-key --reason keyCompromise
 
-            The files stay; `renew` passes the certificate over from now on unless it is named.
+            The files stay; `renew` passes the certificate over from now on unless it
+            is named.
             """)
 
     enum By: String, ExpressibleByArgument, CaseIterable {
@@ -25,12 +27,12 @@ struct RevokeCommand: AsyncParsableCommand {
             "unspecified, keyCompromise, affiliationChanged, superseded or cessationOfOperation; or its number.",
             valueName: "reason"))
     var reason: String?
-    @Option(help: ArgumentHelp("Who asks: account or certificate-key.", valueName: "who")) var by: By = .account
+    @Option(help: ArgumentHelp("Who asks.", valueName: "who")) var by: By = .account
 
     func validate() throws {
         if let reason, RevocationReason(typed: reason) == nil {
             let known = RevocationReason.allCases.map { "\($0.rawValue) (\($0.code))" }.joined(separator: ", ")
-            throw ValidationError("\(reason) is no reason that a holder may give: \(known).")
+            throw ValidationError("'\(reason.sanitized)' is no reason that a holder may give: \(known).")
         }
     }
 
@@ -40,8 +42,11 @@ struct RevokeCommand: AsyncParsableCommand {
             try await agent.revoke(
                 name, by: by == .account ? .account : .certificateKey, reason: reason.flatMap(RevocationReason.init(typed:)))
         }
-        let words = code == .nothingToDo ? "\(name) was revoked before." : "\(name) is revoked."
-        common.show(ResultLine<CertificateSummary>(code, (try? agent.show(name))?.summary), [words])
+        let summary = (try? agent.show(name))?.summary
+        let certificate = "\(summary?.name ?? name) (serial \(summary?.serial ?? "unknown"))"
+        common.show(
+            ResultLine(code, summary, name: summary?.name),
+            [code == .nothingToDo ? "\(certificate) was revoked before." : "\(certificate) is revoked."])
         try common.end(code)
     }
 }

@@ -9,23 +9,53 @@ enum Terminal {
 
     static func progress(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
-    static func say(json value: some Encodable) {
-        guard let data = try? JSONEncoder.acme.encode(value) else { return }
-        say(String(decoding: data, as: UTF8.self))
+    /// One line; members in the order of the alphabet, so that two runs can be compared.
+    static func say(json value: some Encodable) { say(json(value)) }
+
+    static func json(_ value: some Encodable) -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        encoder.dateEncodingStrategy = JSONEncoder.acme.dateEncodingStrategy
+        return (try? encoder.encode(value)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
     }
 
-    static func complain(_ error: AgentError) {
-        var line = "Error: \(error.message)"
+    /// - Parameter name: the certificate that the error is about, where there are several.
+    static func complain(_ error: AgentError, name: String? = nil) {
+        var line = "Error: \(name.map { "\($0): " } ?? "")\(error.message)"
         if let until = error.until { line += " Come again after \(RFC3339.string(until))." }
         progress(line)
     }
 
-    /// - Returns: nil at the end of the input.
+    /// - Returns: nil at the end of the input, or when a signal came.
     static func ask(_ question: String, standard: String? = nil) -> String? {
-        write(question + (standard.map { " [\($0)]" } ?? "") + ": ", to: STDOUT_FILENO)
-        guard let line = readLine() else { return nil }
+        write(question + (standard.map { $0.isEmpty ? "" : " [\($0)]" } ?? "") + ": ", to: STDOUT_FILENO)
+        guard let line = line() else {
+            say("")
+            return nil
+        }
         let typed = line.trimmingCharacters(in: .whitespacesAndNewlines)
         return typed.isEmpty ? standard ?? "" : typed
+    }
+
+    /// The next line of standard input; 4096 bytes of it at most, as a terminal gives.
+    private static func line() -> String? {
+        var (bytes, byte) = ([UInt8](), UInt8(0))
+        while true {
+            var files = [
+                pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: Interruption.alarm, events: Int16(POLLIN), revents: 0),
+            ]
+            if poll(&files, 2, -1) < 0 {
+                if errno == EINTR { continue }
+                return nil
+            }
+            if files[1].revents != 0 { return nil }
+            let count = read(STDIN_FILENO, &byte, 1)
+            if count < 0, errno == EINTR { continue }
+            guard count == 1 else { return bytes.isEmpty ? nil : String(decoding: bytes, as: UTF8.self) }
+            if byte == 0x0A { return String(decoding: bytes, as: UTF8.self) }
+            if bytes.count < 4096 { bytes.append(byte) }
+        }
     }
 
     /// Whole writes; a reader that has gone away is no error of ours.
@@ -36,44 +66,6 @@ enum Terminal {
             if written < 0 && errno == EINTR { continue }
             guard written > 0 else { return }
             rest = rest.dropFirst(written)
-        }
-    }
-}
-
-/// A failure as the last line of JSON.
-struct FailureLine: Encodable {
-    let event = "failed"
-    let name: String?
-    let code: Int32
-    let message: String
-    let until: Date?
-    let problem: Problem?
-
-    init(_ error: AgentError, name: String? = nil) {
-        self.name = name
-        (code, message, until, problem) = (error.code.rawValue, error.message, error.until, error.problem)
-    }
-
-    private enum CodingKeys: String, CodingKey { case event, name, code, message, until, problem }
-}
-
-/// The result of a command as the last line of JSON.
-struct ResultLine<Value: Encodable>: Encodable {
-    let event = "result"
-    let code: Int32
-    let result: Value?
-
-    init(_ code: Agent.ExitCode, _ result: Value?) { (self.code, self.result) = (code.rawValue, result) }
-
-    private enum CodingKeys: String, CodingKey { case event, code, result }
-}
-
-extension CommonOptions {
-    /// Does the work; with `--json` a failure is told as JSON on standard output too.
-    func reporting<Value>(_ work: () async throws(AgentError) -> Value) async throws(AgentError) -> Value {
-        do { return try await work() } catch {
-            if json { Terminal.say(json: FailureLine(error)) }
-            throw error
         }
     }
 }

@@ -100,6 +100,7 @@ struct WireTests {
         #expect({ if case .notACME(_, status: 200, _) = page { true } else { false } }(), "\(page)")
         let stranger = await failure(try server.client("/dir", trusted: false))
         #expect({ if case .untrusted = stranger { true } else { false } }(), "\(stranger)")
+        #expect("\(stranger)".contains("no trusted root signed its certificate"), "\(stranger)")
         try await server.channel.close()
         let gone = await failure(try server.client("/dir"))
         #expect({ if case .transport = gone { true } else { false } }(), "\(gone)")

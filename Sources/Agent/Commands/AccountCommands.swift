@@ -63,10 +63,15 @@ extension CertificateAgent {
         }
     }
 
-    /// For good. Certificates stay valid; the next `issue` makes a new account.
+    /// For good. Certificates stay valid; the next `issue` makes a new account. An account that the CA has closed or does not
+    /// know is put aside here all the same: else a store would never get over a CA that was made anew.
     package func deactivateAccount(_ ca: String?) async throws(AgentError) {
         try await withAccount(ca) { (ca, account) async throws(AgentError) in
-            try await asking { () async throws(ACMEClientError) in try await account.deactivate() }
+            do throws(ACMEClientError) { try await account.deactivate() } catch {
+                let isGone: Set<ErrorType?> = [.unauthorized, .accountDoesNotExist]
+                guard let problem = error.problem, isGone.contains(problem.errorType) else { throw AgentError(error) }
+                tell(.warning("The CA had no such valid account any more: \(problem.sentence)"))
+            }
             var record = try store.accountRecord(ca) ?? AccountRecord(ca: ca, url: account.url, contacts: [])
             record.deactivated = configuration.now()
             try store.save(record)

@@ -45,8 +45,7 @@ extension CertificateAgent {
             }
             let url = try directoryURL(url)
             if let root {
-                guard let bytes = try Files.read(root) else { throw .needsPerson("The file \(root) is not there.") }
-                let text = String(decoding: bytes, as: UTF8.self)
+                let text = try Self.rootFile(root)
                 var settings = configuration
                 settings.trustRoots = [text]
                 _ = try await asking { () throws(ACMEClientError) in try connect(url, settings) }

@@ -45,8 +45,11 @@ package struct ListedCertificate: Sendable {
 
 extension CertificateAgent {
     /// All certificates by name. Takes no lock.
-    package func list() -> [ListedCertificate] {
-        store.lineages().map { name, lineage in ListedCertificate(name: name, result: lineage.map(summary(of:))) }
+    /// - Throws: only if the store as a whole cannot be read.
+    package func list() throws(AgentError) -> [ListedCertificate] {
+        try Files.checkReadable(store.path)
+        try Files.checkReadable("\(store.path)/live")
+        return store.lineages().map { name, lineage in ListedCertificate(name: name, result: lineage.map(summary(of:))) }
     }
 
     /// One certificate. Takes no lock.

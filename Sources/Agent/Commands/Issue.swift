@@ -97,7 +97,11 @@ extension CertificateAgent {
     /// One straight line: account, order, proof, certificate, files, hook.
     func carryOut(_ plan: IssuePlan, _ request: IssueRequest, mayRegister: Bool) async throws(AgentError) -> IssueOutcome {
         if let hook = plan.deployHook { try HookProgram.check(hook) }
-        if let method = plan.method { try await preflight(plan.names, method, lookups: request.preflight) }
+        if let method = plan.method {
+            try await preflight(plan.names, method, lookups: request.preflight)
+        } else if request.choose == nil {
+            throw Self.noMethod
+        }
         let (client, directory, root) = try await open(plan.ca, root: request.caRoot)
         if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
         let account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)

@@ -18,13 +18,20 @@ extension CertificateAgent {
         let solver = solver(for: method, names: names)
         try await solver.prepare()
         await solver.finish()
-        guard lookups, method.type != .dns01 else { return }
-        for name in names {
-            guard let reason = await Self.lookUp(name) else { continue }
-            throw .needsPerson(
-                "\(name) has no address (\(reason)), so the CA could not connect to it. Make its A or AAAA record first, or skip this check with --no-preflight."
-            )
+        guard lookups, method.type != .dns01, let (name, reason) = await Self.withoutAddress(names).first else { return }
+        throw .needsPerson(
+            "This host finds no address for \(name) (\(reason)), and the CA connects to that address. Make an A or AAAA record for it; if the CA looks elsewhere, or the record is new, say --no-preflight."
+        )
+    }
+
+    /// Names for which this host finds no address, and why.
+    package static func withoutAddress(_ names: [String]) async -> [(name: String, reason: String)] {
+        var missing: [(name: String, reason: String)] = []
+        // `localhost` and what is below it is loopback by definition (RFC 6761 section 6.3), asked or not.
+        for name in names where name != "localhost" && !name.hasSuffix(".localhost") {
+            if let reason = await lookUp(name) { missing.append((name, reason)) }
         }
+        return missing
     }
 
     /// - Returns: nil if the name has an address, else why not.

@@ -48,14 +48,16 @@ extension CertificateAgent {
         return Proof(authorizations: tasks.map(\.url), method: method)
     }
 
+    static let noMethod = AgentError.needsPerson(
+        "Say how to prove control of the names: --webroot DIR, --standalone, --tls-alpn or --dns-hook PROGRAM.")
+
     private func method(_ plan: IssuePlan, _ request: IssueRequest, _ open: [Authorization]) async throws(AgentError)
         -> ChallengeMethod
     {
         if let method = plan.method { return method }
         let offered = open.map { OfferedChallenges(name: $0.title, types: $0.types) }
         guard let method = await request.choose?(offered) else {
-            throw .needsPerson(
-                "Say how to prove control of the names: --webroot DIR, --standalone, --tls-alpn or --dns-hook PROGRAM.")
+            throw Self.noMethod
         }
         try await preflight(plan.names, method.absolute, lookups: request.preflight)
         return method.absolute

@@ -35,8 +35,23 @@ extension CertificateAgent {
             throw .needsPerson("A dry run without an account would use the account binding up. Issue without --dry-run first.")
         }
         let contacts = request.contacts.map { $0.contains(":") ? $0 : "mailto:\($0)" }
-        // A key without an account is one that a crash left behind, and perhaps the CA knows it.
-        let left = record?.deactivated == nil ? try store.accountKey(ca) : nil
+        // A key without an account is one that a crash or a refusal left behind, and perhaps the CA knows it.
+        var left = record?.deactivated == nil ? try store.accountKey(ca) : nil
+        if let key = left {
+            var found: ACMEClient.Registration?
+            do throws(ACMEClientError) { found = try await client.findAccount(key) } catch {
+                // Its account was closed, and there is no way back for the key (RFC 8555 section 7.3.6).
+                guard error.problem?.errorType == .unauthorized else { throw AgentError(error) }
+                left = nil
+            }
+            if let found {
+                if !request.dryRun { try store.save(AccountRecord(ca: ca, url: found.account.url, contacts: contacts)) }
+                tell(.accountReady(url: found.account.url, created: false))
+                return ReadyAccount(value: found.account, isTemporary: false)
+            }
+        }
+        // A dry run closes its account again: its key must be one that nobody else needs.
+        if request.dryRun { left = nil }
         let key = left ?? SigningKey(.p256)
         if !request.dryRun {
             if left == nil { try store.save(key, of: ca) }
@@ -44,8 +59,7 @@ extension CertificateAgent {
         }
         if left == nil { tell(.accountKeyMade(thumbprint: key.jwk.thumbprint)) }
         let made = try await asking { () async throws(ACMEClientError) in
-            if left != nil, let found = try await client.findAccount(key) { return found }
-            return try await client.createAccount(key, contacts: contacts, termsAgreed: true, binding: request.binding)
+            try await client.createAccount(key, contacts: contacts, termsAgreed: true, binding: request.binding)
         }
         if !request.dryRun { try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts)) }
         tell(.accountReady(url: made.account.url, created: made.created))

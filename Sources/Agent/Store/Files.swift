@@ -9,7 +9,7 @@ import Foundation
 /// Files that are there whole or not at all, of the mode asked for from the first byte, and on disk when a call returns.
 enum Files {
     /// Makes a folder of mode 0700 with its parents; one that exists is left as it is.
-    static func makeFolder(_ path: String) throws(AgentError) {
+    static func makeFolder(_ path: String, isRetry: Bool = false) throws(AgentError) {
         if mkdir(path, 0o700) == 0 {
             try sync((path as NSString).deletingLastPathComponent)
             return
@@ -18,10 +18,11 @@ enum Files {
         case EEXIST:
             var status = stat()
             guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { throw .failed("\(path) is no folder.") }
-        case ENOENT where path.contains("/") && path != "/":
+        case ENOENT where !isRetry && path.contains("/") && path != "/":
             try makeFolder((path as NSString).deletingLastPathComponent)
-            try makeFolder(path)
-        default: throw .failed("Cannot make the folder \(path): \(reason())")
+            // Once: a file system without folders to make, such as /proc, says ENOENT below a folder that is there.
+            try makeFolder(path, isRetry: true)
+        default: throw .failed("Cannot make the folder \(path): \(reason()).")
         }
     }
 
@@ -103,6 +104,16 @@ enum Files {
         guard file >= 0 else { throw .failed("Cannot open the folder \(folder): \(reason())") }
         defer { close(file) }
         guard fsync(file) == 0 else { throw .failed("Cannot sync the folder \(folder): \(reason())") }
+    }
+
+    /// - Throws: `failed` if the folder is there and closed to us, which would look like an empty one.
+    static func checkReadable(_ folder: String) throws(AgentError) {
+        let file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if file >= 0 {
+            close(file)
+        } else if errno != ENOENT {
+            throw .failed("Cannot read the folder \(folder): \(reason()).")
+        }
     }
 
     /// Names in a folder, sorted; none if it does not exist.

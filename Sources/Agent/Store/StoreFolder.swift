@@ -65,7 +65,9 @@ final class StoreLock: Sendable {
         try Files.makeFolder(store.path)
         let path = "\(store.path)/lock"
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw .failed("Cannot open \(path): \(Files.reason()) Choose another folder with --store.") }
+        guard file >= 0 else {
+            throw .failed("Cannot open \(path): \(Files.reason()). Run as the store's owner, or choose another folder with --store.")
+        }
         while flock(file, LOCK_EX | LOCK_NB) != 0 {
             if errno == EINTR { continue }
             let (code, why) = (errno, Files.reason())
