@@ -150,6 +150,13 @@ struct OrderTests {
         }
         #expect(ids == made)
         #expect(pages == 3)
+        let spoiled = try await house.authority.order(made[7], for: account.id).authorizations[0].id
+        _ = try await house.authority.deactivateAuthorization(spoiled, for: account.id)
+        let first = try await house.authority.orders(of: account.id, after: nil)
+        #expect(first.ids == Array(made[..<7] + made[8..<100]), "nothing is written on an order whose authorization has ended")
+        #expect(first.next == made[99])
+        house.time.advance(8 * 86_400)
+        #expect(try await house.authority.orders(of: account.id, after: nil).ids.isEmpty, "expired")
         _ = try await house.authority.deactivateAccount(account.id)
         #expect(try await house.authority.orders(of: account.id, after: nil).ids.isEmpty)
     }

@@ -158,6 +158,8 @@ struct IssuanceTests {
         let challenges = authorization.json?["challenges"]?.array ?? []
         #expect(challenges.count == 1)
         #expect(challenges.first?["error"]?["type"]?.string == "urn:ietf:params:acme:error:incorrectResponse")
+        let queries = challenges.first?["error"]?["subproblems"]?.array?.compactMap { $0["detail"]?.string } ?? []
+        #expect(!queries.isEmpty && queries == queries.indices.map { "Query \($0 + 1): the same." }, "S-8.2-3, and said once")
         let finalize = try await holder.post(order.json?["finalize"]?.string ?? "", #"{"csr":"\#(try Self.csr(["a.example"]))"}"#)
         #expect(finalize.status == 403)
         #expect(finalize.problem == "orderNotReady")

@@ -55,7 +55,7 @@ final class StoreLock: Sendable {
 
     private init(_ file: Int32) { self.file = file }
     deinit {
-        // A program that is just being started has a copy of every open file for a moment: closing alone would not give the lock back.
+        // A program that is just being started has a copy of every open file for a moment, and would hold the lock on.
         flock(file, LOCK_UN)
         close(file)
     }
@@ -66,7 +66,8 @@ final class StoreLock: Sendable {
         let path = "\(store.path)/lock"
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else {
-            throw .failed("Cannot open \(path): \(Files.reason()). Run as the store's owner, or choose another folder with --store.")
+            throw .failed(
+                "Cannot open \(path): \(Files.reason()). Run as the store's owner, or choose another folder with --store.")
         }
         while flock(file, LOCK_EX | LOCK_NB) != 0 {
             if errno == EINTR { continue }
