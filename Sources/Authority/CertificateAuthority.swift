@@ -23,6 +23,7 @@ package final class CertificateAuthority: Sendable {
     let store: AuthorityStore
     let around: Surroundings
     let log: Logger
+    let consent: Consent
     let accounts = AccountCache(capacity: 10_000, lifetime: 10)
 
     /// - Parameters:
@@ -36,6 +37,7 @@ package final class CertificateAuthority: Sendable {
         var policy = policy
         policy.issuerConstraints = issuer.description.permittedNames
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
+        consent = Consent(key: surroundings.random(32))
         let owner = surroundings.random(8).hex
         let shop = Shop(store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner)
         validations = ValidationWorker(shop, validate: validate)

@@ -13,6 +13,11 @@ extension Problem {
                 .userActionRequired, 403,
                 "Read the terms of service and agree with termsOfServiceAgreed: true. They are at \(terms)")
             instance = terms
+        case .termsChanged(let terms, _):
+            self.init(
+                .userActionRequired, 403,
+                "The terms of service have changed; they are at \(terms). A person must agree to them at the page that \"instance\" names; then the same request works."
+            )
         case .unsupportedContact(let why): self.init(.unsupportedContact, 400, why)
         case .invalidContact(let why): self.init(.invalidContact, 400, why)
         case .badPublicKey(let why): self.init(.badPublicKey, 400, why)

@@ -9,6 +9,8 @@ package enum Refusal: Error, Equatable, Sendable {
     case accountDeactivated
     /// - Parameter terms: URL of the newest terms of service.
     case termsNotAgreed(terms: String)
+    /// The terms have changed since the account agreed. The answer carries a page where a person can do so again.
+    case termsChanged(terms: String, account: RecordID)
     case unsupportedContact(String)
     case invalidContact(String)
     case badPublicKey(String)

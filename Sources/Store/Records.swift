@@ -6,14 +6,15 @@ package struct StoredAccount: Sendable, Equatable {
     package var key: JWK
     package var status: AccountStatus
     package var contacts: [String]
-    package var termsAgreed: Bool
+    /// URL of the terms of service that the account agreed to last; nil when none were asked for.
+    package var agreedTerms: String?
     package var created: Date
 
     package init(
-        id: RecordID, key: JWK, status: AccountStatus = .valid, contacts: [String], termsAgreed: Bool, created: Date
+        id: RecordID, key: JWK, status: AccountStatus = .valid, contacts: [String], agreedTerms: String?, created: Date
     ) {
         (self.id, self.key, self.status) = (id, key, status)
-        (self.contacts, self.termsAgreed, self.created) = (contacts, termsAgreed, created)
+        (self.contacts, self.agreedTerms, self.created) = (contacts, agreedTerms, created)
     }
 }
 

@@ -43,7 +43,7 @@ enum Schema {
         """
         CREATE TABLE accounts (
             id BYTEA PRIMARY KEY, thumbprint TEXT NOT NULL, jwk TEXT NOT NULL, status TEXT NOT NULL, contacts TEXT NOT NULL,
-            terms_agreed BIGINT NOT NULL, created BIGINT NOT NULL) WITHOUT ROWID
+            terms TEXT, created BIGINT NOT NULL) WITHOUT ROWID
         """,
         "CREATE UNIQUE INDEX accounts_thumbprint ON accounts (thumbprint)",
         // `certificate` is the intent's id from `processing` on. `authorizations`: 16 bytes each, in order.

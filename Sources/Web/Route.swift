@@ -9,6 +9,7 @@ enum Route: Sendable, Equatable {
     case order(RecordID), finalize(RecordID)
     case authorization(RecordID), challenge(RecordID, ChallengeType)
     case certificate(RecordID, chain: Int)
+    case terms(RecordID, token: String)
     case revocationList(String), issuer(String), rootPEM, rootDER
     case home, health, readiness, metrics
 
@@ -56,6 +57,7 @@ enum Route: Sendable, Equatable {
             case ("challenge", let type?):
                 guard let type = ChallengeType(rawValue: String(type)) else { return nil }
                 self = .challenge(id, type)
+            case ("terms", let token?): self = .terms(id, token: String(token))
             case ("certificate", nil): self = .certificate(id, chain: 0)
             case ("certificate", let chain?):
                 guard let chain = Self.ordinal(chain) else { return nil }
@@ -87,6 +89,7 @@ enum Route: Sendable, Equatable {
         case .finalize(let id): Self.prefix + "/order/" + id.text + "/finalize"
         case .authorization(let id): Self.prefix + "/authorization/" + id.text
         case .challenge(let id, let type): Self.prefix + "/challenge/" + id.text + "/" + type.rawValue
+        case .terms(let id, let token): Self.prefix + "/terms/" + id.text + "/" + token
         case .certificate(let id, chain: 0): Self.prefix + "/certificate/" + id.text
         case .certificate(let id, let chain): Self.prefix + "/certificate/" + id.text + "/\(chain)"
         case .revocationList(let name): "/crl/" + name + ".crl"
@@ -103,7 +106,7 @@ enum Route: Sendable, Equatable {
     /// RFC 8555 section 6.3: everything of ACME is asked for by POST, the directory and a nonce also without signature.
     var methods: [HTTPMethod] {
         switch self {
-        case .directory, .newNonce: [.GET, .HEAD, .POST, .OPTIONS]
+        case .directory, .newNonce, .terms: [.GET, .HEAD, .POST, .OPTIONS]
         case .newAccount, .newOrder, .revokeCertificate, .keyChange, .account, .orders, .order, .finalize, .authorization,
             .challenge, .certificate:
             [.POST, .OPTIONS]
@@ -135,6 +138,7 @@ enum Route: Sendable, Equatable {
         case .authorization: "authorization"
         case .challenge: "challenge"
         case .certificate: "certificate"
+        case .terms: "terms"
         case .revocationList: "crl"
         case .issuer: "issuer"
         case .rootPEM, .rootDER: "root"

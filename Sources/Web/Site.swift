@@ -69,6 +69,11 @@ struct Site: Sendable {
             var answer = Answer(Problem(refusal)).retrying(after: refusal.retryAfter)
             if case .keyInUse(let account) = refusal { answer = answer.with("Location", addresses[.account(account)]) }
             if case .termsNotAgreed(let terms) = refusal { answer = answer.linking(terms, "terms-of-service") }
+            if case .termsChanged(let terms, let account) = refusal, let token = acme?.authority.consentToken(account) {
+                var problem = Problem(refusal)
+                problem.instance = addresses[.terms(account, token: token)]
+                answer = Answer(problem).linking(terms, "terms-of-service")
+            }
             return answer
         default:
             logger.error(

@@ -68,7 +68,7 @@ struct AccountTests {
             await refusal { try await house.authority.createAccount(NewAccount(termsOfServiceAgreed: agreed), key: key) }
                 == .termsNotAgreed(terms: "https://ca.test/terms"))
         let made = try await house.authority.createAccount(NewAccount(termsOfServiceAgreed: true), key: key)
-        #expect(made.account.termsAgreed)
+        #expect(made.account.agreedTerms == "https://ca.test/terms")
     }
 
     static let contacts: [(String, ErrorType?)] = [

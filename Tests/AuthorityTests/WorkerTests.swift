@@ -155,7 +155,7 @@ struct WorkerTests {
         let now = Date(timeIntervalSince1970: 0)
         func account(_ number: UInt64) -> StoredAccount {
             StoredAccount(
-                id: RecordID(at: now, random: number), key: SigningKey(.p256).jwk, contacts: [], termsAgreed: false, created: now)
+                id: RecordID(at: now, random: number), key: SigningKey(.p256).jwk, contacts: [], agreedTerms: nil, created: now)
         }
         let (one, two, three) = (account(1), account(2), account(3))
         cache.keep(one, mark: cache.account(one.id, at: now).mark, at: now)

@@ -29,15 +29,15 @@ struct AccountVerbTests {
         let store = try await kind.open()
         var new = anyAccount()
         new.contacts = ["mailto:\"odd\"@b.example", "mailto:ü@b.example"]
-        new.termsAgreed = false
+        new.agreedTerms = nil
         #expect(try await store.createAccount(new) == (new, true))
         #expect(try await store.account(new.id) == new)
         #expect(try await store.account(thumbprint: new.key.thumbprint) == new)
         #expect(try await store.account(anyID()) == nil)
         #expect(try await store.account(thumbprint: "none") == nil)
-        try await store.agreeToTerms(new.id)
+        try await store.agreeToTerms(new.id, "https://ca.test/new")
         let updated = try await store.updateContacts(new.id, [])
-        #expect(updated.contacts == [] && updated.termsAgreed)
+        #expect(updated.contacts == [] && updated.agreedTerms == "https://ca.test/new")
     }
 
     @Test(arguments: EngineKind.allCases)

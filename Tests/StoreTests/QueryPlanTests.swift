@@ -71,7 +71,7 @@ struct QueryPlanTests {
         _ = try await store.account(thumbprint: "t")
         _ = try await store.accounts(limit: 1)
         _ = try await store.updateContacts(account.id, [])
-        try await store.agreeToTerms(account.id)
+        try await store.agreeToTerms(account.id, "https://ca.test/terms")
         _ = try await store.changeKey(account.id, from: account.key.thumbprint, to: SigningKey(.p256).jwk)
         let one = try await store.issue(account.id)
         let failing = try await store.makeOrder(account.id)

@@ -17,7 +17,7 @@ extension CertificateAuthority {
         let contacts = try ContactCheck.check(wanted.contact ?? [], maximum: policy.maximumContacts)
         try await requireAccountKey(key)
         let new = StoredAccount(
-            id: around.newID(), key: key, contacts: contacts, termsAgreed: wanted.termsOfServiceAgreed ?? false,
+            id: around.newID(), key: key, contacts: contacts, agreedTerms: policy.termsOfService,
             created: around.now())
         let (account, created) = try await stored { () async throws(StoreError) in try await store.createAccount(new) }
         if created { log.info("account created", metadata: .event(account: account.id)) }

@@ -7,8 +7,9 @@ package import Store
 /// RFC 8555 section 7.4, and 7.1.2.1.
 extension CertificateAuthority {
     /// A pending order with an authorization of its own for each name; a wildcard's is on the name below the asterisk, by dns-01 only.
-    /// - Throws: `identifiers`, `malformed`.
+    /// - Throws: `identifiers`, `malformed`, `termsChanged`.
     package func createOrder(_ wanted: NewOrder, for account: RecordID) async throws(Refusal) -> OrderWithAuthorizations {
+        try await requireAgreement(account)
         let now = around.now()
         let names = try IdentifierCheck.names(wanted.identifiers, policy: policy)
         try Validity.check(

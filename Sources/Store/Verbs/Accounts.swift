@@ -16,12 +16,12 @@ extension AuthorityStore {
         let found: StoredAccount? = try await commit { (sql) throws(StoreError) in
             let inserted = try sql.run(
                 """
-                INSERT INTO accounts (id, thumbprint, jwk, status, contacts, terms_agreed, created)
+                INSERT INTO accounts (id, thumbprint, jwk, status, contacts, terms, created)
                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (thumbprint) DO NOTHING
                 """,
                 [
                     new.id.sql, new.key.thumbprint.sql, new.key.canonical.sql, new.status.sql, contacts.sql,
-                    new.termsAgreed.sql, new.created.sql,
+                    new.agreedTerms.sql(\.sql), new.created.sql,
                 ])
             if inserted == 1 { return nil }
             guard let found = try Self.account(sql, thumbprint: new.key.thumbprint) else { throw .conflict("the account's id") }
@@ -66,10 +66,11 @@ extension AuthorityStore {
     }
 
     /// Notes that the account agrees to the terms of service.
+    /// - Parameter terms: their URL.
     /// - Throws: `conflict` unless the account is valid.
-    package func agreeToTerms(_ id: RecordID) async throws(StoreError) {
+    package func agreeToTerms(_ id: RecordID, _ terms: String) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            let changed = try sql.run("UPDATE accounts SET terms_agreed = 1 WHERE id = $1 AND status = 'valid'", [id.sql])
+            let changed = try sql.run("UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql])
             guard changed == 1 else { throw .conflict("the account is not valid") }
         }
     }

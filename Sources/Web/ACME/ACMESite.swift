@@ -35,6 +35,7 @@ struct ACMESite: Sendable {
         switch route {
         case .directory where received.method != .POST: return directory
         case .newNonce where received.method != .POST: return newNonce(received.method)
+        case .terms(let account, let token): return try await terms(account, token, isAgreed: received.isPost)
         default: break
         }
         let rule: KeyRule =
@@ -68,7 +69,7 @@ struct ACMESite: Sendable {
         case .challenge(let id, let type): return try await challenge(request, id, type)
         case .certificate(let id, let chain): return try await certificate(request, id, chain, received.headers["Accept"])
         case .revokeCertificate: return try await revoke(request)
-        case .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics: return .notFound()
+        case .terms, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics: return .notFound()
         }
     }
 

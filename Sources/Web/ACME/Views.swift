@@ -9,7 +9,7 @@ struct Views: Sendable {
     func account(_ account: StoredAccount) -> Account {
         Account(
             status: account.status, contact: account.contacts.isEmpty ? nil : account.contacts,
-            termsOfServiceAgreed: account.termsAgreed ? true : nil, orders: addresses[.orders(account.id)])
+            termsOfServiceAgreed: account.agreedTerms == nil ? nil : true, orders: addresses[.orders(account.id)])
     }
 
     func order(_ whole: OrderWithAuthorizations, at now: Date) -> Order {

@@ -89,7 +89,7 @@ extension StoredAccount {
             ("Id", "id", .string(id.text)),
             ("Status", "status", .string(status.rawValue)),
             ("Contacts", "contacts", .array(contacts.map { .string($0) })),
-            ("Terms agreed", "termsAgreed", .bool(termsAgreed)),
+            ("Terms agreed", "agreedTerms", .optional(agreedTerms)),
             ("Created", "created", .time(created)),
             ("Key thumbprint", "thumbprint", .string(key.thumbprint)),
         ]
