@@ -12,7 +12,8 @@ struct TermsTests {
     private func holder(_ world: World) async throws -> Holder {
         let key = SigningKey(.p256)
         let account = StoredAccount(
-            id: RecordID(at: Date(), random: 7), key: key.jwk, contacts: [], agreedTerms: "https://ca.test/terms?v=1", created: Date())
+            id: RecordID(at: Date(), random: 7), key: key.jwk, contacts: [], agreedTerms: "https://ca.test/terms?v=1",
+            created: Date())
         _ = try await world.store.createAccount(account)
         return Holder(world: world, key: key, kid: World.acme + "/account/" + account.id.text)
     }
