@@ -22,7 +22,8 @@ package struct AddressPolicy: Sendable {
 
     /// What this host's interfaces have at the moment, fit for `own`.
     package static func addressesOfThisHost() -> [String] {
-        ((try? System.enumerateDevices()) ?? []).compactMap { $0.address?.ipAddress }
+        // A link-local address has its interface behind it.
+        ((try? System.enumerateDevices()) ?? []).compactMap { $0.address?.ipAddress.map { String($0.prefix { $0 != "%" }) } }
     }
 
     package func permits(_ address: IPAddress) -> Bool { refusal(of: address) == nil }

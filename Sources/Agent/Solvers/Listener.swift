@@ -22,10 +22,10 @@ struct Listener: Sendable {
             }
         do {
             let both = bootstrap.serverChannelOption(.socket(SocketOptionLevel(41), SocketOptionName(26)), value: 0)
-            return Listener(channel: try await both.bind(host: "::", port: port).get())
+            return Listener(channel: try await both.bind(to: SocketAddress(ipAddress: "::", port: port)).get())
         } catch let error as IOError where error.errnoCode == 97 || error.errnoCode == 99 {
             // A host without IPv6.
-            do { return Listener(channel: try await bootstrap.bind(host: "0.0.0.0", port: port).get()) } catch {
+            do { return Listener(channel: try await bootstrap.bind(to: SocketAddress(ipAddress: "0.0.0.0", port: port)).get()) } catch {
                 throw refusal(port, error)
             }
         } catch { throw refusal(port, error) }

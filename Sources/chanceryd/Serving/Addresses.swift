@@ -42,27 +42,6 @@ func machineName() -> String {
     return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }
 
-/// All addresses of this machine's interfaces, as text without a zone.
-func machineAddresses() -> [String] {
-    var list: UnsafeMutablePointer<ifaddrs>?
-    guard getifaddrs(&list) == 0 else { return [] }
-    defer { freeifaddrs(list) }
-    var found: [String] = []
-    var next = list
-    while let entry = next {
-        next = entry.pointee.ifa_next
-        guard let address = entry.pointee.ifa_addr else { continue }
-        let family = Int32(address.pointee.sa_family)
-        guard family == AF_INET || family == AF_INET6 else { continue }
-        let length = family == AF_INET ? MemoryLayout<sockaddr_in>.size : MemoryLayout<sockaddr_in6>.size
-        var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-        guard getnameinfo(address, socklen_t(length), &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0 else { continue }
-        let whole = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        found.append(String(whole.prefix { $0 != "%" }))
-    }
-    return found
-}
-
 /// Three lines that can be copied: how a client that nobody here wrote, another, and ours get a first certificate.
 func firstCertificateLines(directory: String, root: String) -> [String] {
     let (root, directory) = (quotedForShell(root), quotedForShell(directory))

@@ -82,7 +82,7 @@ struct Wiring {
     private func serve(_ issuer: Issuer, _ store: AuthorityStore, _ ready: @escaping @Sendable () -> Void) async throws {
         let reach = Reach(
             resolver: try Resolver(servers: settings.resolvers),
-            policy: try AddressPolicy(allowed: settings.allowedAddresses, own: machineAddresses()),
+            policy: try AddressPolicy(allowed: settings.allowedAddresses, own: AddressPolicy.addressesOfThisHost()),
             http01Port: settings.http01Port, tlsALPN01Port: settings.tlsALPN01Port,
             deadline: .seconds(settings.validationDeadline),
             group: MultiThreadedEventLoopGroup.singleton)
