@@ -82,7 +82,7 @@ extension Problem {
         if let algorithms { text += " (it takes \(algorithms.prefix(10).joined(separator: ", ").sanitized))" }
         // A CA that tries more than once may say the same each time.
         var said: Set<String> = [text]
-        for subproblem in (subproblems ?? []).prefix(20) {
+        for subproblem in (subproblems ?? []).prefix(20) where subproblem.identifier != nil || detail == nil {
             var flat = subproblem
             flat.subproblems = nil
             if said.insert(flat.sentence).inserted { text += "; \(flat.sentence)" }

@@ -8,6 +8,7 @@ final class SQLiteEngine: Engine {
     private let writer: DatabaseQueue
     private let readers: [DatabaseQueue]
     private let turn = Atomic<UInt>(0)
+    private let isClosed = Atomic<Bool>(false)
     private let path: String
     private let observer: (@Sendable (String) -> Void)?
 
@@ -89,11 +90,13 @@ final class SQLiteEngine: Engine {
                 return try body(session)
             }
         } catch {
+            if isClosed.load(ordering: .acquiring) { throw .closed }
             throw Self.reason(for: error, path: path)
         }
     }
 
     func close() {
+        isClosed.store(true, ordering: .releasing)
         for reader in readers { try? reader.close() }
         try? writer.close()
     }

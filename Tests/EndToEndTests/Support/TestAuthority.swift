@@ -21,18 +21,22 @@ final class TestAuthority: @unchecked Sendable {
         return folder
     }
 
-    /// - Parameter flags: of `serve`, beside those that every test needs.
-    init(names: NameServer? = nil, flags: [String] = []) async throws {
+    let data: String
+
+    /// - Parameters:
+    ///   - flags: of `serve`, beside those that every test needs.
+    ///   - data: the data folder, not yet there; nil: one in `folder`.
+    init(names: NameServer? = nil, flags: [String] = [], data: String? = nil) async throws {
         folder = try TemporaryFolder()
+        self.data = data ?? folder.path("ca")
         (self.names, self.flags) = (names, flags)
         (port, httpPort, http01Port, tlsALPN01Port) = try (freePort(), freePort(), freePort(), freePort())
-        try await Program.succeed("cp", ["-a", Self.template.value.path("ca"), data])
+        try await Program.succeed("cp", ["-a", Self.template.value.path("ca"), self.data])
         try await start()
     }
 
     deinit { server?.signal(SIGKILL) }
 
-    var data: String { folder.path("ca") }
     var root: String { "\(data)/root.pem" }
     var base: String { "https://127.0.0.1:\(port)" }
     var directory: String { "\(base)/acme/default/directory" }
