@@ -70,7 +70,9 @@ let package = Package(
         room("PKIX", crypto + x509),
         room("DNS", ["CUnbound"]),
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
-        room("Store", [.product(name: "GRDB", package: "GRDB.swift"), logging, "ACME"]),
+        room(
+            "Store",
+            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME"]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(

@@ -71,7 +71,7 @@ package final class IssuanceWorker: Service, Sendable {
             shop.log.error("a certificate failed the lint", metadata: .event(order: job.order?.id, error: error))
             throw .broken
         }
-        let intent = try intent(job, toBeSigned, now)
+        let intent = try intent(job, linted.contents, now)
         try await commit(intent)
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
@@ -96,9 +96,9 @@ package final class IssuanceWorker: Service, Sendable {
         return ToBeSigned(description, signedWith: shop.issuer.description.scheme)
     }
 
-    /// Reads back from the bytes what they promise; they must promise the job's names and key, no more and no less.
-    private func intent(_ job: Job, _ toBeSigned: ToBeSigned, _ now: Date) throws(Refusal) -> Intent {
-        guard let fields = try? toBeSigned.fields(), let names = try? fields.dnsNames(), names.count == job.names.count,
+    /// What the bytes were read back to promise must be the job's names and key, no more and no less.
+    private func intent(_ job: Job, _ fields: TBSCertificate, _ now: Date) throws(Refusal) -> Intent {
+        guard let names = try? fields.dnsNames(), names.count == job.names.count,
             Set(names) == Set(job.names), (try? fields.addresses()) == job.addresses, fields.publicKey == job.key.der
         else {
             shop.log.critical("to-be-signed bytes differ from what was ordered", metadata: .event(order: job.order?.id))
@@ -106,7 +106,7 @@ package final class IssuanceWorker: Service, Sendable {
         }
         return Intent(
             id: shop.newID(), order: job.order?.id, account: job.order?.account, issuer: shop.issuer.id, serial: fields.serial,
-            toBeSigned: toBeSigned.bytes,
+            toBeSigned: fields.der,
             identifiers: names.map { .dns($0) } + job.addresses.map { Identifier(type: "ip", value: $0.addressText) },
             created: now)
     }
@@ -130,14 +130,14 @@ package final class IssuanceWorker: Service, Sendable {
 
     /// From the signature on there is a certificate, and it is recorded whatever has happened to its order.
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
+        let contents = linted.contents
         let der = try await linted.signed { [signer = shop.issuer.signer] in try await signer.sign($0) }
-        let certificate = try Certificate509(der: der)
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
                 id: intent.id, order: intent.order, account: intent.account, issuer: intent.issuer, serial: intent.serial,
                 der: der,
-                keyHash: PublicKeyInfo(der: certificate.publicKey).fingerprint, identifiers: intent.identifiers,
-                notBefore: certificate.notBefore, notAfter: certificate.notAfter, created: shop.around.now()))
+                keyHash: PublicKeyInfo.fingerprint(of: contents.publicKey), identifiers: intent.identifiers,
+                notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded

@@ -78,7 +78,8 @@ package struct PublicKeyInfo: Sendable, Hashable {
     package var keyIdentifier: [UInt8] { Array(Insecure.SHA1.hash(data: key)) }
 
     /// SHA-256 of the whole SubjectPublicKeyInfo.
-    package var fingerprint: [UInt8] { Array(SHA256.hash(data: der)) }
+    package var fingerprint: [UInt8] { Self.fingerprint(of: der) }
+    package static func fingerprint(of der: [UInt8]) -> [UInt8] { Array(SHA256.hash(data: der)) }
 
     /// - Parameter signature: in X.509 form, DER for ECDSA.
     /// - Returns: false also where the scheme does not fit the key.

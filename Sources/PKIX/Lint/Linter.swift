@@ -45,7 +45,8 @@ enum Linter {
         structureRules + validityRules + nameRules + alternativeNameRules + keyRules + authorityRules + usageRules + pointerRules
 
     /// Parses the bytes that will be signed and applies every rule of their kind.
-    static func check(_ bytes: [UInt8], _ context: LintContext) throws(LintFailure) {
+    /// - Returns: what they say.
+    static func check(_ bytes: [UInt8], _ context: LintContext) throws(LintFailure) -> TBSCertificate {
         let certificate: TBSCertificate
         do { certificate = try TBSCertificate(der: bytes) } catch {
             throw LintFailure(findings: [.init(rule: "readable", text: error.reason)])
@@ -58,5 +59,6 @@ enum Linter {
             }
         }
         guard findings.isEmpty else { throw LintFailure(findings: findings) }
+        return certificate
     }
 }
