@@ -83,7 +83,8 @@ extension StoredAccount {
         do { key = try JWK(canonical: try row.text(1)) } catch { throw .broken("a stored account key is unreadable") }
         self.init(
             id: try row.id(0), key: key, status: try row.word(2), contacts: try JSONColumn.value(try row.text(3)),
-            agreedTerms: try row.optional(4) { (row, column) throws(StoreError) in try row.text(column) }, created: try row.time(5))
+            agreedTerms: try row.optional(4) { (row, column) throws(StoreError) in try row.text(column) },
+            created: try row.time(5))
     }
 }
 

@@ -41,7 +41,8 @@ func anyID(at date: Date = start) -> RecordID { RecordID(at: date, random: .rand
 func anyBytes(_ count: Int = 16) -> [UInt8] { (0..<count).map { _ in .random(in: 0...255) } }
 
 func anyAccount(key: JWK = SigningKey(.p256).jwk, at date: Date = start) -> StoredAccount {
-    StoredAccount(id: anyID(at: date), key: key, contacts: ["mailto:a@b.example"], agreedTerms: "https://ca.test/terms", created: date)
+    StoredAccount(
+        id: anyID(at: date), key: key, contacts: ["mailto:a@b.example"], agreedTerms: "https://ca.test/terms", created: date)
 }
 
 func anyAuthorization(_ account: RecordID, _ name: String, wildcard: Bool = false, at date: Date = start) -> StoredAuthorization {

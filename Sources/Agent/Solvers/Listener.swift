@@ -25,7 +25,9 @@ struct Listener: Sendable {
             return Listener(channel: try await both.bind(to: SocketAddress(ipAddress: "::", port: port)).get())
         } catch let error as IOError where error.errnoCode == 97 || error.errnoCode == 99 {
             // A host without IPv6.
-            do { return Listener(channel: try await bootstrap.bind(to: SocketAddress(ipAddress: "0.0.0.0", port: port)).get()) } catch {
+            do {
+                return Listener(channel: try await bootstrap.bind(to: SocketAddress(ipAddress: "0.0.0.0", port: port)).get())
+            } catch {
                 throw refusal(port, error)
             }
         } catch { throw refusal(port, error) }
