@@ -7,6 +7,7 @@ struct RefusalTests {
     static let table: [(Refusal, ErrorType, Int)] = [
         (.accountDoesNotExist, .accountDoesNotExist, 400), (.accountDeactivated, .unauthorized, 401),
         (.termsNotAgreed(terms: "https://ca.test/terms"), .userActionRequired, 403),
+        (.termsChanged(terms: "https://ca.test/terms", account: .first), .userActionRequired, 403),
         (.unsupportedContact("x"), .unsupportedContact, 400),
         (.invalidContact("x"), .invalidContact, 400), (.badPublicKey("x"), .badPublicKey, 400),
         (.keyInUse(by: .first), .malformed, 409),
