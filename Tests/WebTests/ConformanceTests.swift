@@ -200,6 +200,39 @@ struct ConformanceTests {
         try await world.stop()
     }
 
+    @Test func `S-7.4.2-4 DER of the certificate alone leads up to its issuer; PEM is what anyone else gets`() async throws {
+        let world = try await World()
+        let holder = try await world.holder()
+        let (order, _) = try await IssuanceTests.issue(holder, "a.example")
+        let url = order.json?["certificate"]?.string ?? ""
+        let chain = try PEM.decode(try await holder.post(url, "").text).map(\.bytes)
+        for accept in [
+            "application/pkix-cert", "Application/PKIX-Cert", "application/pkix-cert, */*",
+            "text/html, application/pkix-cert;q=0.5",
+            "application/pem-certificate-chain;q=0.1, application/pkix-cert",
+        ] {
+            let answer = try await holder.post(url, "", headers: ["Accept: \(accept)"])
+            #expect(answer.status == 200)
+            #expect(answer["Content-Type"] == "application/pkix-cert", "\(accept)")
+            #expect(answer.body == chain.first, "\(accept)")
+            #expect(answer["Vary"] == "Accept")
+            let up = try #require(answer.all("Link").first { $0.hasSuffix(";rel=\"up\"") }?.dropFirst().prefix { $0 != ">" })
+            #expect(up.hasPrefix(World.external + "/"))
+            let issuer = try await world.get(String(up.dropFirst(World.external.count)))
+            #expect(issuer["Content-Type"] == "application/pkix-cert")
+            #expect(issuer.body == chain.last)
+        }
+        for accept in [
+            "", "*/*", "text/html", "application/x-unheard-of", "application/pkix-cert;q=0", "application/pkix-cert;q=x",
+            "application/pkix-cert;q=0.5, */*", "application/pkix-cert, application/pem-certificate-chain", ";,;",
+        ] {
+            let answer = try await holder.post(url, "", headers: ["Accept: \(accept)"])
+            #expect(answer.status == 200, "never 406")
+            #expect(answer["Content-Type"] == "application/pem-certificate-chain", "\(accept)")
+        }
+        try await world.stop()
+    }
+
     struct Change: Sendable, CustomTestStringConvertible {
         let name: String, status: Int, type: String
         let make: @Sendable (HostileWorld, SigningKey) -> String
@@ -251,6 +284,65 @@ struct ConformanceTests {
         Change("S-7.3.5-7 another account's key", 409) { here, _ in inner(here, here.other.key).body },
         Change("S-7.3.5-7 a deactivated account's key", 409) { here, _ in inner(here, here.gone.key).body },
     ]
+    /// The inner message holds; with the outer one as it should be, the key would change.
+    static func outer(
+        _ name: String, _ status: Int = 400, _ type: String = "malformed",
+        _ make: @escaping @Sendable (Forge, HostileWorld) -> Forge
+    ) -> Hostile {
+        Hostile("S-7.3.5-1 \(name)", status, type, at: "/acme/default/key-change") { here in
+            make(change(here), here).body
+        }
+    }
+    static func change(_ here: HostileWorld) -> Forge {
+        here.holder.forge(World.acme + "/key-change", inner(here, SigningKey(.p256)).body)
+    }
+    static let outers: [Hostile] = [
+        Hostile("S-7.3.5-1 S-6.2-1 one bit flipped", 400, at: "/acme/default/key-change") { here in
+            let forge = change(here)
+            var signature = forge.signature
+            signature[40] ^= 1
+            return forge.body(signature: signature)
+        },
+        Hostile("S-7.3.5-1 S-6.2-6 an unprotected header", 400, at: "/acme/default/key-change") { here in
+            "{\"header\":{}," + change(here).body.dropFirst()
+        },
+        Hostile(wire: "S-7.3.5-1 S-6.2-19 another content type", 415) { here in
+            var wire = Wire("/acme/default/key-change", change(here).body)
+            wire.headers = ["Host: ca.test", "Content-Type: application/json"]
+            return wire
+        },
+        outer("S-6.2-8 no signature", 400, "badSignatureAlgorithm") { forge, _ in forge.setting("alg", #""none""#) },
+        outer("S-6.2-12 jwk beside kid") { forge, here in forge.adding("jwk", here.holder.key.jwk.canonical) },
+        outer("S-6.2-15 jwk in place of kid") { forge, here in
+            forge.setting("kid", nil).adding("jwk", here.holder.key.jwk.canonical)
+        },
+        outer("S-6.2-16 an unknown account", 400, "accountDoesNotExist") { forge, _ in
+            forge.setting("kid", quote(World.acme + "/account/" + RecordIDs.unknown))
+        },
+        outer("S-6.2-14 another account's kid") { forge, here in forge.setting("kid", quote(here.other.kid)) },
+        outer("S-6.2-14 signed by the new key") { forge, here in
+            var forge = forge
+            forge.key = SigningKey(.p256)
+            return forge
+        },
+        outer("S-6.4-1 another url", 403, "unauthorized") { forge, _ in
+            forge.setting("url", quote(World.acme + "/new-order"))
+        },
+        outer("S-6.5-3 a nonce from elsewhere", 400, "badNonce") { forge, _ in forge.setting("nonce", #""AAAA""#) },
+        outer("S-6.5-3 no nonce", 400, "badNonce") { forge, _ in forge.setting("nonce", nil) },
+        outer("S-7.3.6-1 a deactivated account", 401, "unauthorized") { _, here in
+            let inner = Forge(
+                SigningKey(.p256), nonce: "", url: World.acme + "/key-change",
+                payload: #"{"account":"\#(here.gone.kid)","oldKey":\#(here.gone.key.jwk.canonical)}"#
+            ).setting("nonce", nil)
+            return here.gone.forge(World.acme + "/key-change", inner.body)
+        },
+    ]
+    @Test(arguments: outers)
+    func `a key change whose outer message does not hold is refused and changes nothing`(_ hostile: Hostile) async throws {
+        try await expectRefusal(hostile)
+    }
+
     @Test(arguments: changes)
     func `a key change that does not hold is refused and changes nothing`(_ change: Change) async throws {
         let here = try await HostileWorld.shared.value

@@ -45,8 +45,16 @@ extension ACMESite {
         return reason
     }
 
+    /// Whether DER is named, and not ranked below PEM (RFC 9110 section 12.5.1). Of two equals, PEM is served only where it is named too.
     private static func prefersDER(_ accept: [String]) -> Bool {
-        let types = accept.flatMap { $0.split(separator: ",") }.map { $0.prefix { $0 != ";" }.filter { $0 != " " }.lowercased() }
-        return types.contains("application/pkix-cert") && !types.contains("application/pem-certificate-chain")
+        var weights: [String: Double] = [:]
+        for range in accept.flatMap({ $0.split(separator: ",") }) {
+            let parts = range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" }.lowercased() }
+            guard let type = parts.first else { continue }
+            weights[type] = parts.dropFirst().first { $0.hasPrefix("q=") }.map { Double($0.dropFirst(2)) ?? 0 } ?? 1
+        }
+        guard let der = weights["application/pkix-cert"], der > 0 else { return false }
+        if let pem = weights["application/pem-certificate-chain"] { return der > pem }
+        return der >= weights["application/*"] ?? weights["*/*"] ?? 0
     }
 }
