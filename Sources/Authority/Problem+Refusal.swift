@@ -16,7 +16,7 @@ extension Problem {
         case .termsChanged(let terms, _):
             self.init(
                 .userActionRequired, 403,
-                "The terms of service have changed; they are at \(terms). A person must agree to them at the page that \"instance\" names; then the same request works."
+                "The terms of service have changed; they are at \(terms). A person must agree to them; then the same request works."
             )
         case .unsupportedContact(let why): self.init(.unsupportedContact, 400, why)
         case .invalidContact(let why): self.init(.invalidContact, 400, why)

@@ -70,8 +70,11 @@ struct Site: Sendable {
             if case .keyInUse(let account) = refusal { answer = answer.with("Location", addresses[.account(account)]) }
             if case .termsNotAgreed(let terms) = refusal { answer = answer.linking(terms, "terms-of-service") }
             if case .termsChanged(let terms, let account) = refusal, let token = acme?.authority.consentToken(account) {
+                // Said twice: many clients print nothing of a problem but its detail.
+                let page = addresses[.terms(account, token: token)]
                 var problem = Problem(refusal)
-                problem.instance = addresses[.terms(account, token: token)]
+                problem.instance = page
+                problem.detail = (problem.detail ?? "") + " The page: \(page)"
                 answer = Answer(problem).linking(terms, "terms-of-service")
             }
             return answer

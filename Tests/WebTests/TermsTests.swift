@@ -33,6 +33,7 @@ struct TermsTests {
         #expect(refused.all("Link").contains("<\(terms)>;rel=\"terms-of-service\""))
         let instance = try #require(refused.json?["instance"]?.string)
         #expect(instance.hasPrefix(World.acme + "/terms/"))
+        #expect(refused.json?["detail"]?.string?.hasSuffix(instance) == true, "for clients that print nothing else")
         let path = String(instance.dropFirst(World.external.count))
 
         let page = try await world.get(path)
