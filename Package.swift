@@ -65,6 +65,7 @@ let package = Package(
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
 
         room("ACME", crypto + ["CIdn2"]),
         room("PKIX", crypto + x509),
@@ -72,7 +73,7 @@ let package = Package(
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(
             "Store",
-            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME"]),
+            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME", "CPostgres"]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(

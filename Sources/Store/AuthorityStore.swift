@@ -22,6 +22,22 @@ package final class AuthorityStore: Sendable {
         queue = CommitQueue(engine, capacity: capacity)
     }
 
+    /// Opens the database that `location` names.
+    /// - Throws: as `open(path:)`; `unavailable`, `unsuitable`.
+    package static func open(
+        _ location: DatabaseLocation, mode: Mode = .serve, now: Date, capacity: Int = 4096
+    ) async throws(StoreError) -> AuthorityStore {
+        switch location {
+        case .sqlite(let path): return try await open(path: path, mode: mode, now: now, capacity: capacity)
+        case .postgreSQL(let address):
+            var options = PostgreSQLOptions()
+            if mode == .tool { options.readers = 1 }
+            return try await open(
+                try await PostgreSQLEngine.opening(address, options), path: address.place, lock: nil, mode: mode, now: now,
+                capacity: capacity)
+        }
+    }
+
     /// - Parameters:
     ///   - path: the SQLite file, such as `DIR/chancery.sqlite`; `-wal`, `-shm` and `.lock` lie beside it.
     ///   - now: written down with the migrations that are applied.
@@ -64,6 +80,12 @@ package final class AuthorityStore: Sendable {
 
     package var statistics: CommitStatistics { queue.statistics }
 
+    /// Messages to the database and back since it was opened; 0 where it is in this process.
+    package var roundTrips: Int { engine.roundTrips }
+
+    /// Whether other servers may work on the same database now.
+    package var isShared: Bool { engine.isShared }
+
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
     @discardableResult
     func commit<T: Sendable>(
@@ -74,7 +96,7 @@ package final class AuthorityStore: Sendable {
 
     /// - Parameter snapshot: needed where more than one statement must see the same state.
     func read<T: Sendable>(
-        snapshot: Bool = false, _ body: (any Session) throws(StoreError) -> T
+        snapshot: Bool = false, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         try await engine.read(snapshot: snapshot, body)
     }

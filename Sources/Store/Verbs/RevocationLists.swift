@@ -5,12 +5,13 @@ extension AuthorityStore {
     /// are gaps. From 1.
     package func nextCRLNumber(issuer: String) async throws(StoreError) -> Int64 {
         try await commit { (sql) throws(StoreError) in
-            let rows = try sql.rows(
+            let rows = try sql.conclude(
                 """
                 INSERT INTO crl_numbers (issuer, number) VALUES ($1, 1)
                 ON CONFLICT (issuer) DO UPDATE SET number = crl_numbers.number + 1 RETURNING number
                 """,
-                [issuer.sql])
+                [issuer.sql]
+            ).rows
             guard let row = rows.first else { throw .broken("no CRL number came back") }
             return try row.integer(0)
         }
@@ -20,14 +21,15 @@ extension AuthorityStore {
     /// - Throws: `conflict` unless the number rises and `thisUpdate` does not go back.
     package func saveCRL(_ list: StoredRevocationList) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            let changed = try sql.run(
+            let changed = try sql.conclude(
                 """
                 INSERT INTO crls (issuer, number, der, this_update, next_update) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, der = excluded.der,
                 this_update = excluded.this_update, next_update = excluded.next_update
                 WHERE excluded.number > crls.number AND excluded.this_update >= crls.this_update
                 """,
-                [list.issuer.sql, list.number.sql, list.der.sql, list.thisUpdate.sql, list.nextUpdate.sql])
+                [list.issuer.sql, list.number.sql, list.der.sql, list.thisUpdate.sql, list.nextUpdate.sql]
+            ).changed
             guard changed == 1 else { throw .conflict("a newer revocation list is saved already") }
         }
     }

@@ -26,25 +26,26 @@ extension AuthorityStore {
             let orders = try sql.rows(
                 "SELECT id, status, expires FROM orders WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
                 [start.order.sql, end.sql, limit.sql])
-            var deletedOrders = 0
+            var deletions: [Statement] = []
             for row in orders {
                 cursor.order = try row.id(0)
                 guard try row.time(2) < cutoff else { continue }
-                deletedOrders += try sql.run(
-                    "DELETE FROM orders WHERE id = $1 AND status <> 'processing'", [cursor.order.sql])
+                deletions.append(Statement("DELETE FROM orders WHERE id = $1 AND status <> 'processing'", [cursor.order.sql]))
             }
+            let deletedOrders = try sql.batch(deletions).reduce(0) { $0 + $1.changed }
             let needed = try Self.authorizationsInProcess(sql)
             let authorizations = try sql.rows(
                 "SELECT id, expires FROM authorizations WHERE id > $1 AND id < $2 ORDER BY id LIMIT $3",
                 [start.authorization.sql, end.sql, limit.sql])
-            var deletedAuthorizations = 0
+            var works: [Statement] = []
+            deletions = []
             for row in authorizations {
                 cursor.authorization = try row.id(0)
                 guard try row.time(1) < cutoff, !needed.contains(cursor.authorization) else { continue }
-                deletedAuthorizations += try sql.run(
-                    "DELETE FROM authorizations WHERE id = $1", [cursor.authorization.sql])
-                try sql.run("DELETE FROM work WHERE subject = $1", [cursor.authorization.sql])
+                deletions.append(Statement("DELETE FROM authorizations WHERE id = $1", [cursor.authorization.sql]))
+                works.append(Statement("DELETE FROM work WHERE subject = $1", [cursor.authorization.sql]))
             }
+            let deletedAuthorizations = try sql.conclude(deletions + works).prefix(deletions.count).reduce(0) { $0 + $1.changed }
             let ended = (orders.count < limit, authorizations.count < limit)
             if ended.0 { cursor.order = ended.1 ? .first : end }
             if ended.1 { cursor.authorization = ended.0 ? .first : end }
