@@ -24,6 +24,7 @@ package final class CertificateAuthority: Sendable {
     let around: Surroundings
     let log: Logger
     let consent: Consent
+    let earlierLists = EarlierLists()
     let accounts = AccountCache(capacity: 10_000, lifetime: 10)
 
     /// - Parameters:

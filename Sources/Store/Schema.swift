@@ -9,7 +9,9 @@ enum Schema {
     }
 
     /// Numbered from 1. Never change one that was released: add another.
-    static let migrations: [Migration] = [Migration(name: "foundation", statements: foundation)]
+    static let migrations: [Migration] = [
+        Migration(name: "foundation", statements: foundation), Migration(name: "size", statements: size),
+    ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
     static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
@@ -108,5 +110,20 @@ enum Schema {
             next_update BIGINT NOT NULL)
         """,
         "CREATE TABLE issuers (id TEXT PRIMARY KEY, chain TEXT NOT NULL, created BIGINT NOT NULL)",
+    ]
+
+    /// What keeps every statement as short with a million certificates as with a thousand.
+    private static let size = [
+        // The later of a revocation's and its certificate's end: a list made after it is the last that names it.
+        "ALTER TABLE revocations ADD COLUMN listed_until BIGINT NOT NULL DEFAULT 0",
+        "UPDATE revocations SET listed_until = CASE WHEN not_after > revoked THEN not_after ELSE revoked END",
+        "CREATE INDEX revocations_listed ON revocations (issuer, listed_until, certificate)",
+        "DROP INDEX revocations_issuer",
+        // How many revocations an issuer has had: raised in the transaction that revokes.
+        "CREATE TABLE revocation_counts (issuer TEXT PRIMARY KEY, number BIGINT NOT NULL) WITHOUT ROWID",
+        "INSERT INTO revocation_counts (issuer, number) SELECT issuer, COUNT(*) FROM revocations GROUP BY issuer",
+        // That number before the list was made; where the two differ, another list is due.
+        "ALTER TABLE crls ADD COLUMN revocations BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX certificates_expiry ON certificates (not_after, id)",
     ]
 }
