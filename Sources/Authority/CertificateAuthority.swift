@@ -29,6 +29,7 @@ package final class CertificateAuthority: Sendable {
     let log: Logger
     let consent: Consent
     let accounts: AccountCache
+    let earlierLists = EarlierLists()
 
     /// - Parameters:
     ///   - validate: asks the target of a challenge, within its own deadline.

@@ -17,6 +17,7 @@ package final class AuthorityStore: Sendable {
     let engine: any Engine
     let queue: CommitQueue
     let sweepCursor = Mutex(SweepCursor())
+    let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
     private init(engine: any Engine, lock: ServeLock?, capacity: Int) {

@@ -39,20 +39,6 @@ func withStore(_ place: DataOptions, _ body: (AuthorityStore) async throws -> Vo
     }
 }
 
-/// All pages of a listing, or the first `limit` rows of it.
-func pages<Item>(
-    limit: Int?, _ page: (RecordID?, Int) async throws -> [Item], id: (Item) -> RecordID
-) async throws -> [Item] {
-    var all: [Item] = []
-    while true {
-        let wanted = min(500, (limit ?? .max) - all.count)
-        guard wanted > 0 else { return all }
-        let next = try await page(all.last.map(id), wanted)
-        all += next
-        if next.count < wanted { return all }
-    }
-}
-
 /// A record's name as the commands print it.
 func recordID(_ text: String, of what: String) throws(Failure) -> RecordID {
     guard let id = RecordID(text: text) else {
