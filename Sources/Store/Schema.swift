@@ -9,7 +9,9 @@ enum Schema {
     }
 
     /// Numbered from 1. Never change one that was released: add another.
-    static let migrations: [Migration] = [Migration(name: "foundation", statements: foundation)]
+    static let migrations: [Migration] = [
+        Migration(name: "foundation", statements: foundation), Migration(name: "age of work", statements: ageOfWork),
+    ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
     static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
@@ -109,4 +111,7 @@ enum Schema {
         """,
         "CREATE TABLE issuers (id TEXT PRIMARY KEY, chain TEXT NOT NULL, created BIGINT NOT NULL)",
     ]
+
+    /// When work was first asked for: `due` moves with every lease. Work from before has none, and is over in minutes.
+    private static let ageOfWork = ["ALTER TABLE work ADD COLUMN since BIGINT"]
 }

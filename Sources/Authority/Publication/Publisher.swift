@@ -29,6 +29,8 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
+    /// Certificates on it.
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
 
     /// Signs at once whatever the last list says.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
@@ -53,7 +55,7 @@ package final class Publisher: Service, Sendable {
         let tbs = RevocationList.toBeSigned(
             issuer: issuer.description, number: number, thisUpdate: thisUpdate, nextUpdate: nextUpdate,
             entries: revocations.lazy.map { RevocationList.Entry(serial: $0.serial, revokedAt: $0.at, reason: $0.reason) })
-        let signature = try await issuer.signer.sign(tbs)
+        let signature = try await shop.sign(tbs, for: .revocationList)
         let der = RevocationList.assemble(tbs: tbs, signature: signature, scheme: issuer.description.scheme)
         guard try RevocationList(der: der).isSigned(by: issuer.certificate) else {
             throw Unacceptable(.signature, "the signature does not fit the issuer's certificate")
