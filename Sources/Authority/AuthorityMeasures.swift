@@ -40,7 +40,13 @@ final class AuthorityMeasures: Sendable {
 }
 
 extension CertificateAuthority {
-    package var readings: [Reading] { measures.readings }
+    package var readings: [Reading] {
+        measures.readings + [
+            Reading(
+                "chancery_nonces_refused_total", .counter, "Nonces of requests that were not taken, by reason.",
+                nonces.refusals.samples("reason"))
+        ]
+    }
 }
 
 /// What a query of a challenge's target, or the challenge, ended with.

@@ -12,6 +12,9 @@ package final class AuthorityStore: Sendable {
         case tool
     }
 
+    /// Whether other servers may be at work on the same database.
+    package var isShared: Bool { false }
+
     let engine: any Engine
     let queue: CommitQueue
     let measures: StoreMeasures
@@ -84,6 +87,14 @@ package final class AuthorityStore: Sendable {
             measures.errors.add(error.kind)
             throw error
         }
+    }
+
+    /// The same for what a crash of the database may undo: seen by everybody when it returns, but perhaps not on disk.
+    @discardableResult
+    func commitLightly<T: Sendable>(
+        name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        try await commit(name: name, verb)
     }
 
     /// - Parameters:

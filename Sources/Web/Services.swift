@@ -11,12 +11,14 @@ package import ServiceLifecycle
 /// What the web listeners stand on.
 package struct WebFoundation: Sendable {
     package var authority: CertificateAuthority
-    package var nonces: NonceOffice
+    package var nonces: any NonceBook
     package var tls: TLSContextBox
     package var around: Surroundings
     package var logger: Logger
     /// What must be in order for the server to do its work. For `/readyz`.
     package var checks: @Sendable () async -> [ReadinessCheck] = { [] }
+    /// The server is about to end: answers close their connections, so that clients go elsewhere.
+    package var isEnding: @Sendable () -> Bool = { false }
     /// What others count, for `/metrics`.
     package var readings: @Sendable () async -> [Reading] = { [] }
     /// Nil: nothing is traced.
@@ -25,7 +27,7 @@ package struct WebFoundation: Sendable {
     package var bound: @Sendable (ListenerKind, Int) async -> Void = { _, _ in }
 
     package init(
-        authority: CertificateAuthority, nonces: NonceOffice, tls: TLSContextBox, around: Surroundings, logger: Logger
+        authority: CertificateAuthority, nonces: any NonceBook, tls: TLSContextBox, around: Surroundings, logger: Logger
     ) {
         (self.authority, self.nonces, self.tls) = (authority, nonces, tls)
         (self.around, self.logger) = (around, logger)
@@ -55,7 +57,7 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(
             acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
-            offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, logger: logger)
+            offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding, logger: logger)
         let listener = Listener(
             tls: kind == .https ? base.tls : nil, limits: settings.limits, dates: dates,
             respond: { await site.respond($0) }, refusal: { site.refusal($0, $1) })

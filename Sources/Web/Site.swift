@@ -11,7 +11,7 @@ internal import Synchronization
 struct Site: Sendable {
     /// Absent on plain HTTP, where no nonce is issued either.
     let acme: ACMESite?
-    let nonces: NonceOffice?
+    let nonces: (any NonceBook)?
     let pages: Pages
     let publication: Publication
     let addresses: Addresses
@@ -19,6 +19,7 @@ struct Site: Sendable {
     let offers: @Sendable (Route) -> Bool
     let tracing: RequestTracing?
     let requestIDs: RequestIDs
+    let isEnding: @Sendable () -> Bool
     let logger: Logger
 
     func respond(_ received: Received) async -> Answer {
@@ -107,6 +108,7 @@ struct Site: Sendable {
     /// What every answer carries; a nonce with everything that answers a POST, errors included (RFC 8555 section 6.5).
     private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
         var answer = bare
+        if isEnding() { answer.closes = true }
         answer.headers.add(name: "X-Request-Id", value: id)
         answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")

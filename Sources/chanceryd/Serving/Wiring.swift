@@ -91,13 +91,16 @@ struct Wiring {
         let authority = CertificateAuthority(
             store: store, issuer: issuer, urls: PublicationURLs(base: addresses.publication),
             policy: AuthorityPolicy(settings), validate: { await validator.validate($0) }, surroundings: around,
-            logger: logger)
+            name: "\(machineName()) (process \(getpid()))", logger: logger)
         try await authority.prepare()
 
         let (served, keeping) = try await tls(authority, issuer)
         var base = WebFoundation(
-            authority: authority, nonces: NonceOffice(), tls: served.box, around: around, logger: logger)
-        let health = Health(store: store, authority: authority, tls: served, around: around, isEnding: { false })
+            authority: authority, nonces: authority.nonces, tls: served.box, around: around, logger: logger)
+        let departure = Departure(delay: .seconds(settings.drainDelay), sleep: around.sleep, logger: logger)
+        base.isEnding = { departure.isUnderWay }
+        let health = Health(
+            store: store, authority: authority, tls: served, around: around, isEnding: { departure.isUnderWay })
         let measurements = Measurements(store: store, authority: authority, tls: served, health: health, around: around)
         base.checks = { await health.checks() }
         base.readings = { await measurements.readings() }
@@ -116,13 +119,13 @@ struct Wiring {
         web.caaIdentities = settings.caaIdentities
 
         var configuration = ServiceGroupConfiguration(
-            services: (authority.services + [keeping] + services(web, base)).map {
+            services: (authority.services + [keeping] + services(web, base) + [departure]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain)
+        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain + settings.drainDelay)
         configuration.maximumCancellationDuration = .seconds(10)
         logger.notice(
             "starting",

@@ -143,5 +143,11 @@ extension Setting {
             "tracing", \.tracing, .choice,
             "Whether each request leaves spans of time in the log, a line for each: for finding out where time goes, not for every day."),
         .one("drain", \.drain, .duration(1...600), "How long requests in flight may take after SIGTERM before they are cut off."),
+        .one(
+            "drain-delay", \.drainDelay, .duration(0...600),
+            """
+            How long after SIGTERM the server goes on as before, while `/readyz` already says no: as long as a load balancer takes to notice. \
+            Only then it stops listening.
+            """),
     ]
 }

@@ -43,6 +43,7 @@ struct Settings: Sendable, Equatable {
     var logLevel = Logger.Level.info
     var tracing = TracingBackend.off
     var drain = 30
+    var drainDelay = 0
 }
 
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
