@@ -75,7 +75,10 @@ let package = Package(
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(
             "Store",
-            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME", "Measures"]),
+            [
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
+                "ACME", "Measures",
+            ]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room("Authority", crypto + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
@@ -100,7 +103,9 @@ let package = Package(
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-        suite("MeasuresTests", ["Measures", "TestSupport", .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), tracing]),
+        suite(
+            "MeasuresTests",
+            ["Measures", "TestSupport", .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), tracing]),
         suite("ACMETests", crypto + ["ACME", "TestSupport"]),
         suite("PKIXTests", crypto + x509 + ["PKIX", "TestSupport"]),
         suite("DNSTests", ["DNS", "TestSupport"]),

@@ -18,7 +18,8 @@ final class AuthorityMeasures: Sendable {
     var readings: [Reading] {
         [
             Reading(
-                "chancery_validations_total", .counter, "Challenges decided, by what they ended with: valid, or the last query's problem.",
+                "chancery_validations_total", .counter,
+                "Challenges decided, by what they ended with: valid, or the last query's problem.",
                 verdicts.samples("type", "result", everything: true)),
             Reading(
                 "chancery_validation_attempts_total", .counter, "Queries of challenges' targets; a challenge may need several.",

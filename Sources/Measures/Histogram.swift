@@ -15,7 +15,9 @@ package final class Histogram: Sendable {
     /// A negative time counts as none: a clock was set back.
     package func observe(_ time: Duration) {
         let (seconds, attoseconds) = time.components
-        observe(microseconds: Int(clamping: seconds.multipliedReportingOverflow(by: 1_000_000).partialValue) + Int(attoseconds / 1_000_000_000_000))
+        observe(
+            microseconds: Int(clamping: seconds.multipliedReportingOverflow(by: 1_000_000).partialValue)
+                + Int(attoseconds / 1_000_000_000_000))
     }
 
     package func observe(seconds: Double) {

@@ -28,10 +28,13 @@ package enum Trace {
 
     /// A span below the one that the task is in; only the work itself where there is none.
     package static func span<Value, Failure: Error>(
-        _ name: @autoclosure () -> String, ofKind kind: SpanKind = .internal, _ attributes: @autoclosure () -> SpanAttributes = [:],
+        _ name: @autoclosure () -> String, ofKind kind: SpanKind = .internal,
+        _ attributes: @autoclosure () -> SpanAttributes = [:],
         _ work: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        guard let context = InstrumentationContext.current, let tracer = context[Key.self]?.tracer else { return try await work() }
+        guard let context = InstrumentationContext.current, let tracer = context[Key.self]?.tracer else {
+            return try await work()
+        }
         let span = tracer.startAnySpan(name(), context: context, ofKind: kind)
         defer { span.end() }
         span.attributes.merge(attributes())

@@ -13,14 +13,16 @@ final class StoreMeasures: Sendable {
         [
             Reading("chancery_store_commit_seconds", "Time of one transaction until it was on disk.", commits),
             Reading(
-                "chancery_store_write_seconds", "Time from asking for a change until it was on disk, waiting for its turn included.",
+                "chancery_store_write_seconds",
+                "Time from asking for a change until it was on disk, waiting for its turn included.",
                 writes),
             Reading("chancery_store_verbs_total", "Changes asked for; several may share a transaction.", verbs),
             Reading("chancery_store_waiting", .gauge, "Changes that wait for the transaction before theirs.", waiting),
             Reading("chancery_store_read_seconds", "Time of one reading.", reads),
             Reading(
                 "chancery_store_errors_total", .counter,
-                "What the store did not do, by reason; conflict and notFound are no faults by themselves.", errors.samples("kind")),
+                "What the store did not do, by reason; conflict and notFound are no faults by themselves.", errors.samples("kind")
+            ),
         ]
     }
 }

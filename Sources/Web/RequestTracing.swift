@@ -17,7 +17,9 @@ package struct RequestTracing: Sendable {
         var parent = InstrumentationContext.topLevel
         if let peer = received.peer, trusts(peer) { tracer.extract(received.headers, into: &parent, using: Fields()) }
         let method = received.method.rawValue.printable(limit: 16)
-        let attributes: SpanAttributes = ["http.request.method": .string(method), "http.route": .string(route.text), "chancery.request": .string(id)]
+        let attributes: SpanAttributes = [
+            "http.request.method": .string(method), "http.route": .string(route.text), "chancery.request": .string(id),
+        ]
         return await Trace.root(method + " " + route.text, by: tracer, below: parent, attributes) {
             let answer = await work()
             var facts: SpanAttributes = ["http.response.status_code": .int64(Int64(answer.status.code))]

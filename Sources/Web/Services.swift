@@ -57,7 +57,8 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(
             acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
-            offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding, logger: logger)
+            offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding,
+            logger: logger)
         let listener = Listener(
             tls: kind == .https ? base.tls : nil, limits: settings.limits, dates: dates,
             respond: { await site.respond($0) }, refusal: { site.refusal($0, $1) })

@@ -9,9 +9,18 @@ import Tracing
 struct TracerTests {
     private final class Lines: LogHandler, Sendable {
         let kept = Mutex<[Logger.Metadata]>([])
-        var metadata: Logger.Metadata { get { [:] } set {} }
-        var logLevel: Logger.Level { get { .info } set {} }
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? { get { nil } set {} }
+        var metadata: Logger.Metadata {
+            get { [:] }
+            set {}
+        }
+        var logLevel: Logger.Level {
+            get { .info }
+            set {}
+        }
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { nil }
+            set {}
+        }
         func log(event: LogEvent) { kept.withLock { $0.append(event.metadata ?? [:]) } }
     }
     private struct Header: Extractor, Injector {

@@ -91,12 +91,16 @@ import Testing
             let (x, y, width, height) = (place["x"] ?? -1, place["y"] ?? -1, place["w"] ?? 0, place["h"] ?? 0)
             #expect(x >= 0 && y >= 0 && width > 0 && height > 0 && x + width <= 24)
             for column in x..<x + width {
-                for line in y..<y + height { #expect(taken.insert([column, line]).inserted, "\(panel["title"] ?? "") lies on another") }
+                for line in y..<y + height {
+                    #expect(taken.insert([column, line]).inserted, "\(panel["title"] ?? "") lies on another")
+                }
             }
             guard panel["type"] as? String != "row" else { continue }
             #expect((panel["targets"] as? [[String: Any]])?.isEmpty == false, "\(panel["title"] ?? "")")
         }
-        let variables = ((board["templating"] as? [String: Any])?["list"] as? [[String: Any]] ?? []).compactMap { $0["name"] as? String }
+        let variables = ((board["templating"] as? [String: Any])?["list"] as? [[String: Any]] ?? []).compactMap {
+            $0["name"] as? String
+        }
         #expect(variables == ["datasource", "job", "instance"])
 
         let folder = try TemporaryFolder()
@@ -141,7 +145,9 @@ import Testing
             let row = rows.first { $0[0] == "`\(metric.name)`" } ?? []
             #expect(row.count == 4, "| `\(metric.name)` | \(metric.kind) | \(labels) | \(metric.help) |")
             guard row.count == 4 else { continue }
-            #expect(row[1] == metric.kind && row[3] == metric.help, "| `\(metric.name)` | \(metric.kind) | \(labels) | \(metric.help) |")
+            #expect(
+                row[1] == metric.kind && row[3] == metric.help,
+                "| `\(metric.name)` | \(metric.kind) | \(labels) | \(metric.help) |")
             // What has not happened yet has no labels.
             if !metric.labels.isEmpty { #expect(row[2] == labels, "\(metric.name)") }
         }
@@ -164,7 +170,9 @@ import Testing
     }
 
     private func quoted(_ text: String) throws -> String {
-        String(decoding: try JSONSerialization.data(withJSONObject: text, options: [.fragmentsAllowed, .withoutEscapingSlashes]), as: UTF8.self)
+        String(
+            decoding: try JSONSerialization.data(withJSONObject: text, options: [.fragmentsAllowed, .withoutEscapingSlashes]),
+            as: UTF8.self)
     }
 }
 
@@ -201,7 +209,8 @@ private final class Prometheus: Sendable {
     deinit { program.signal(SIGKILL) }
 
     private func result(_ expression: String) async throws -> [String: Any] {
-        let text = try await Program.run("curl", ["-sS", "\(base)/api/v1/query", "--data-urlencode", "query=\(expression)"]).output
+        let text = try await Program.run("curl", ["-sS", "\(base)/api/v1/query", "--data-urlencode", "query=\(expression)"])
+            .output
         return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
     }
 

@@ -56,9 +56,11 @@ struct MeasureTests {
     @Test func `the exposition is what Prometheus reads, whatever a label holds`() {
         let text = Reading.exposition([
             Reading("a_total", .counter, "Line one.\nA \\ and a \"quote\".", [.init(labels: [("x", "a\\b\"c\nd")], value: 3)]),
-            Reading("b", .gauge, "Numbers.", [1.5, .nan, .infinity, -.infinity, 1e300, -2].enumerated().map {
-                .init(labels: [("n", "\($0)"), ("m", "")], value: $1)
-            }),
+            Reading(
+                "b", .gauge, "Numbers.",
+                [1.5, .nan, .infinity, -.infinity, 1e300, -2].enumerated().map {
+                    .init(labels: [("n", "\($0)"), ("m", "")], value: $1)
+                }),
             Reading("c", .gauge, "Nothing yet.", nil),
         ])
         #expect(
@@ -94,7 +96,9 @@ struct MeasureTests {
 
     @Test func `what the process costs is told under the usual names`() throws {
         let readings = ProcessReadings().all
-        func value(_ name: String) throws -> Double { try #require(readings.first { $0.name == name }?.samples.first?.value, "\(name)") }
+        func value(_ name: String) throws -> Double {
+            try #require(readings.first { $0.name == name }?.samples.first?.value, "\(name)")
+        }
         #expect(try value("process_cpu_seconds_total") > 0)
         #expect(try value("process_resident_memory_bytes") > 1_000_000)
         #expect(try value("process_open_fds") >= 3)

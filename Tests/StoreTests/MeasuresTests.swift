@@ -17,7 +17,9 @@ struct StoreMeasuresTests {
         let before = try #require(value(store, "chancery_store_verbs_total"))
         let account = try await store.makeAccount()
         _ = try await store.account(account.id)
-        await #expect(throws: StoreError.notFound) { try await store.recordVerdict(anyID(), .dns01, .valid(until: start), at: start) }
+        await #expect(throws: StoreError.notFound) {
+            try await store.recordVerdict(anyID(), .dns01, .valid(until: start), at: start)
+        }
         #expect(value(store, "chancery_store_verbs_total") == before + 2)
         #expect(value(store, "chancery_store_commit_seconds", "_count") == before + 2)
         #expect(value(store, "chancery_store_write_seconds", "_count") == before + 1)
@@ -41,7 +43,8 @@ struct StoreMeasuresTests {
             _ = try await store.beginValidation(id, .dns01, owner: "a", leaseUntil: asked, now: asked)
         }
         let late = start.addingTimeInterval(100)
-        let claimed = try await store.claimWork(.validation, owner: "b", leaseUntil: late.addingTimeInterval(60), now: late, limit: 9)
+        let claimed = try await store.claimWork(
+            .validation, owner: "b", leaseUntil: late.addingTimeInterval(60), now: late, limit: 9)
         #expect(claimed.count == 2)
         #expect(try await store.workDepth(.validation) == WorkDepth(items: 2, oldest: start))
         #expect(try await store.workDepth(.issuance).items == 0)

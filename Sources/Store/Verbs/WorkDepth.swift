@@ -15,7 +15,8 @@ extension AuthorityStore {
                 return WorkDepth(items: 0, oldest: nil)
             }
             return WorkDepth(
-                items: Int(try row.integer(0)), oldest: try row.optional(1) { (row, index) throws(StoreError) in try row.time(index) })
+                items: Int(try row.integer(0)),
+                oldest: try row.optional(1) { (row, index) throws(StoreError) in try row.time(index) })
         }
     }
 

@@ -34,7 +34,8 @@ extension Answer {
                 }
             }
         }
-        let body = "{\"ready\":\(isReady),\"checks\":[\n" + lines.map { " " + String(buffer: $0) }.joined(separator: ",\n") + "\n]}\n"
+        let body =
+            "{\"ready\":\(isReady),\"checks\":[\n" + lines.map { " " + String(buffer: $0) }.joined(separator: ",\n") + "\n]}\n"
         return Answer(isReady ? .ok : .serviceUnavailable, type: "application/json", body).with("Cache-Control", "no-store")
             .retrying(after: isReady ? nil : 10)
     }

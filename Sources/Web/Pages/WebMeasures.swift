@@ -31,7 +31,8 @@ final class WebMeasures: Sendable {
 /// The status codes that are sent here, and `other` for one that is not listed.
 struct StatusLabel: LabelValue {
     private static let codes = [
-        200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 417, 421, 429, 431, 500, 501, 503,
+        200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 417, 421, 429, 431, 500, 501,
+        503,
         505,
     ]
     static let allCases = codes.map { StatusLabel($0) } + [StatusLabel(0)]

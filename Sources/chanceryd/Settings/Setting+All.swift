@@ -141,7 +141,8 @@ extension Setting {
         .one("log-level", \.logLevel, .choice, "The least important event that is logged.").with { $0.hasFlag = true },
         .one(
             "tracing", \.tracing, .choice,
-            "Whether each request leaves spans of time in the log, a line for each: for finding out where time goes, not for every day."),
+            "Whether each request leaves spans of time in the log, a line for each: for finding out where time goes, not for every day."
+        ),
         .one("drain", \.drain, .duration(1...600), "How long requests in flight may take after SIGTERM before they are cut off."),
         .one(
             "drain-delay", \.drainDelay, .duration(0...600),

@@ -123,7 +123,8 @@ struct LoadedSettings: Sendable {
                 faults.append(
                     SettingsFault(
                         place: place(origin(name) == .byDefault ? other : name),
-                        message: "\(other) (\(one)) and \(name) (\(two)) want the same port", remedy: "give one of them another port"))
+                        message: "\(other) (\(one)) and \(name) (\(two)) want the same port",
+                        remedy: "give one of them another port"))
             }
         }
         if settings.backdate >= settings.certificateLifetime {

@@ -42,7 +42,8 @@ final class Health: Sendable {
 
     private var serving: ReadinessCheck {
         ReadinessCheck(
-            "serving", unless: isEnding() ? "The server is shutting down." : nil, remedy: "Ask another server, or wait until it is back.")
+            "serving", unless: isEnding() ? "The server is shutting down." : nil,
+            remedy: "Ask another server, or wait until it is back.")
     }
 
     private func issuer(_ now: Date) -> ReadinessCheck {
@@ -52,7 +53,8 @@ final class Health: Sendable {
                 ? "The \(whose) certificate has expired."
                 : now < certificate.notBefore ? "The \(whose) certificate is not valid yet." : nil
         }.first
-        return ReadinessCheck("issuer", unless: reason, remedy: "Check the clock; replace the intermediate, or the root and all below it.")
+        return ReadinessCheck(
+            "issuer", unless: reason, remedy: "Check the clock; replace the intermediate, or the root and all below it.")
     }
 
     private func list(_ now: Date) -> ReadinessCheck {
@@ -63,7 +65,8 @@ final class Health: Sendable {
             reason = "There is no revocation list yet."
         }
         return ReadinessCheck(
-            "revocation-list", unless: reason, remedy: "See the log for why none could be signed, then run `chanceryd crl publish`.")
+            "revocation-list", unless: reason,
+            remedy: "See the log for why none could be signed, then run `chanceryd crl publish`.")
     }
 
     private func certificate(_ now: Date) -> ReadinessCheck {
@@ -73,7 +76,8 @@ final class Health: Sendable {
             ? "The server's TLS certificate has expired."
             : now < leaf.notBefore ? "The server's TLS certificate is not valid yet." : nil
         return ReadinessCheck(
-            "tls", unless: reason, remedy: "Check the clock; renew the files of `tls-certificate` and `tls-key` and send SIGHUP, or restart.")
+            "tls", unless: reason,
+            remedy: "Check the clock; renew the files of `tls-certificate` and `tls-key` and send SIGHUP, or restart.")
     }
 
     // MARK: The store

@@ -25,7 +25,9 @@ struct LogTracer: Tracer {
 
     func forceFlush() {}
 
-    func extract<Carrier, Extract: Extractor>(_ carrier: Carrier, into context: inout InstrumentationContext, using extractor: Extract)
+    func extract<Carrier, Extract: Extractor>(
+        _ carrier: Carrier, into context: inout InstrumentationContext, using extractor: Extract
+    )
     where Extract.Carrier == Carrier {
         if let field = extractor.extract(key: "traceparent", from: carrier), let parent = TraceParent(field) {
             context.traceParent = parent
@@ -61,7 +63,8 @@ struct TraceParent: Sendable, Equatable {
             zip(parts, lengths).allSatisfy({ part, length in
                 part.utf8.count == length && part.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
             }),
-            parts[1].contains(where: { $0 != "0" }), parts[2].contains(where: { $0 != "0" }), let flags = UInt8(parts[3], radix: 16)
+            parts[1].contains(where: { $0 != "0" }), parts[2].contains(where: { $0 != "0" }),
+            let flags = UInt8(parts[3], radix: 16)
         else { return nil }
         self.init(trace: String(parts[1]), span: String(parts[2]), isSampled: flags & 1 == 1)
     }
@@ -103,7 +106,9 @@ final class LogSpan: Span {
         _ name: String, context: InstrumentationContext, _ place: TraceParent, below parent: String?, _ kind: SpanKind,
         start: UInt64, _ logger: Logger
     ) {
-        (self.context, self.place, self.parent, self.kind, self.start, self.logger) = (context, place, parent, kind, start, logger)
+        (self.context, self.place, self.parent, self.kind, self.start, self.logger) = (
+            context, place, parent, kind, start, logger
+        )
         state = Mutex(State(name: name))
     }
 
@@ -120,7 +125,9 @@ final class LogSpan: Span {
     func setStatus(_ status: SpanStatus) { state.withLock { $0.isError = status.code == .error } }
     func addEvent(_ event: SpanEvent) {}
     func addLink(_ link: SpanLink) {}
-    func recordError<Instant: TracerInstant>(_ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant) {
+    func recordError<Instant: TracerInstant>(
+        _ error: any Error, attributes: SpanAttributes, at instant: @autoclosure () -> Instant
+    ) {
         state.withLock { $0.error = "\(error)" }
     }
 

@@ -41,7 +41,9 @@ final class Measurements: Sendable {
     private func readiness() async -> [Reading] {
         let checks = await health.checks()
         return [
-            Reading("chancery_ready", .gauge, "1 when the server can do its work, as /readyz says.", checks.allSatisfy(\.isReady) ? 1 : 0),
+            Reading(
+                "chancery_ready", .gauge, "1 when the server can do its work, as /readyz says.",
+                checks.allSatisfy(\.isReady) ? 1 : 0),
             Reading(
                 "chancery_ready_check", .gauge, "The same for each check.",
                 checks.map { .init(labels: [("check", $0.name)], value: $0.isReady ? 1 : 0) }),
@@ -59,7 +61,8 @@ final class Measurements: Sendable {
                 "When the authority's own certificates begin, in seconds since 1970.",
                 samples(\.notBefore.timeIntervalSince1970)),
             Reading(
-                "chancery_certificate_not_after_seconds", .gauge, "When the authority's own certificates end, in seconds since 1970.",
+                "chancery_certificate_not_after_seconds", .gauge,
+                "When the authority's own certificates end, in seconds since 1970.",
                 samples(\.notAfter.timeIntervalSince1970)),
             Reading(
                 "chancery_certificate_remaining_seconds", .gauge, "How long the authority's own certificates are still valid.",
@@ -70,7 +73,8 @@ final class Measurements: Sendable {
     private func list(_ now: Date) -> [Reading] {
         let list = authority.publisher.current
         return [
-            Reading("chancery_crl_number", .gauge, "Number of the revocation list that is served.", list.map { Double($0.number) }),
+            Reading(
+                "chancery_crl_number", .gauge, "Number of the revocation list that is served.", list.map { Double($0.number) }),
             Reading(
                 "chancery_crl_age_seconds", .gauge, "Since that list was signed.",
                 list.map { now.timeIntervalSince($0.thisUpdate) }),
