@@ -1,4 +1,5 @@
 import Authority
+import Measures
 import Testing
 
 struct NonceOfficeTests {
