@@ -13,6 +13,7 @@ enum Schema {
         Migration(name: "foundation", statements: foundation),
         Migration(name: "fleet", statements: fleet),
         Migration(name: "size", statements: size),
+        Migration(name: "age of work", statements: ageOfWork),
     ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
@@ -160,4 +161,7 @@ enum Schema {
         "ALTER TABLE crls ADD COLUMN revocations BIGINT NOT NULL DEFAULT 0",
         "CREATE INDEX certificates_expiry ON certificates (not_after, id)",
     ]
+
+    /// When work was first asked for: `due` moves with every lease. Work from before has none, and is over in minutes.
+    private static let ageOfWork = ["ALTER TABLE work ADD COLUMN since BIGINT"]
 }

@@ -135,6 +135,8 @@ struct QueryPlanTests {
         _ = try await store.sweep(expiredBefore: start.addingTimeInterval(100 * day))
         _ = try await store.issue(account.id, at: start.addingTimeInterval(day))
         _ = try await store.counts()
+        _ = try await store.workDepth(.issuance)
+        try await store.probe()
         _ = try await store.recordedClock()
         try await store.deactivateAccount(account.id)
     }

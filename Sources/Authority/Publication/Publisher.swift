@@ -31,6 +31,8 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
+    /// Certificates on it.
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
 
     /// Signs at once whatever the last list says.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
@@ -54,7 +56,7 @@ package final class Publisher: Service, Sendable {
         let nextUpdate = thisUpdate.addingTimeInterval(shop.policy.revocationListLifetime.inSeconds)
         let number = try await shop.store.nextCRLNumber(issuer: issuer.id)
         let (tbs, entries) = try await toBeSigned(number, thisUpdate, nextUpdate, from: state.start)
-        let signature = try await issuer.signer.sign(tbs)
+        let signature = try await shop.sign(tbs, for: .revocationList)
         let list = StoredRevocationList(
             issuer: issuer.id, number: number,
             der: try RevocationList.assemble(tbs: tbs, signature: signature, issuer: issuer.description), thisUpdate: thisUpdate,

@@ -1,9 +1,11 @@
 internal import ACME
 package import Foundation
 internal import Logging
+internal import Measures
 internal import ServiceLifecycle
 internal import Store
 internal import Synchronization
+internal import Tracing
 internal import Validation
 
 /// Asks the targets of challenges that were answered (RFC 8555 section 8.2): at once when the client answers, again after each delay of the
@@ -54,7 +56,7 @@ package final class ValidationWorker: Service, Sendable {
             guard let (attempt, earlier) = try await attempt(duty, known, thumbprint: thumbprint) else { return }
             var failures = earlier
             while true {
-                let result = await gate.pass { await validate(attempt) }
+                let result = await gate.pass { await ask(attempt) }
                 guard case .failure(let problem) = result else {
                     return try await succeed(duty, attempt, result)
                 }
@@ -77,6 +79,23 @@ package final class ValidationWorker: Service, Sendable {
             shop.log.error(
                 "a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
         }
+    }
+
+    private func ask(_ attempt: Attempt) async -> Result<Evidence, Problem> {
+        let began = ContinuousClock.now
+        let result = await Trace.span(
+            "validate " + attempt.type.rawValue, ofKind: .client, ["chancery.name": .string(attempt.name)]
+        ) {
+            let result = await validate(attempt)
+            if case .failure(let problem) = result {
+                Trace.note(["chancery.problem": .string(problem.errorType?.rawValue ?? "other")])
+                Trace.fail()
+            }
+            return result
+        }
+        shop.measures.attemptTime[attempt.type].observe(began.duration(to: .now))
+        shop.measures.attempts.add(attempt.type, ValidationResult(result))
+        return result
     }
 
     /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
@@ -108,6 +127,7 @@ package final class ValidationWorker: Service, Sendable {
         let now = shop.around.now()
         let until = now.addingTimeInterval(shop.policy.authorizationLifetime.inSeconds).wholeSeconds
         try await shop.store.recordVerdict(duty.authorization, duty.type, .valid(until: until), at: now)
+        shop.measures.verdicts.add(duty.type, .valid)
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["name"] = "\(attempt.name)"
         metadata["type"] = "\(duty.type.rawValue)"
@@ -116,7 +136,9 @@ package final class ValidationWorker: Service, Sendable {
     }
 
     private func fail(_ duty: Duty, _ failures: [Problem]) async throws(StoreError) {
-        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(Self.summary(failures)), at: shop.around.now())
+        let problem = Self.summary(failures)
+        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(problem), at: shop.around.now())
+        shop.measures.verdicts.add(duty.type, ValidationResult(.failure(problem)))
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["type"] = "\(duty.type.rawValue)"
         metadata["problem"] = "\(failures.last?.detail ?? "")"

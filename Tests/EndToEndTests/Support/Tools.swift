@@ -10,5 +10,10 @@ enum Tools {
         return FileManager.default.isExecutableFile(atPath: own) ? own : program
     }
 
+    /// A file of the repository.
+    static func repository(_ path: String) -> String {
+        tests.deletingLastPathComponent().deletingLastPathComponent().path + "/" + path
+    }
+
     static func script(_ name: String) -> String { tests.path + "/Scripts/" + name }
 }
