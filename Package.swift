@@ -66,15 +66,19 @@ let package = Package(
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
+        room("Faults", []),
         room("ACME", crypto + ["CIdn2"]),
         room("PKIX", crypto + x509),
         room("DNS", ["CUnbound"]),
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(
             "Store",
-            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME"]),
+            [
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
+                "ACME", "Faults",
+            ]),
         room("Signing", crypto + x509 + ["PKIX"]),
-        room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room("Authority", crypto + [logging, lifecycle, "Faults", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
             crypto + nio + [
@@ -87,7 +91,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle,
-                "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
+                "Faults", "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
 
         room(
@@ -97,6 +101,7 @@ let package = Package(
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        suite("FaultsTests", ["Faults", "TestSupport"]),
         suite("ACMETests", crypto + ["ACME", "TestSupport"]),
         suite("PKIXTests", crypto + x509 + ["PKIX", "TestSupport"]),
         suite("DNSTests", ["DNS", "TestSupport"]),

@@ -1,4 +1,5 @@
 internal import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -72,7 +73,9 @@ package final class IssuanceWorker: Service, Sendable {
             throw .broken
         }
         let intent = try intent(job, linted.contents, now)
+        crashPoint("issuance.intent.before")
         try await commit(intent)
+        crashPoint("issuance.intent.after")
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
             shop.log.error(
@@ -132,12 +135,14 @@ package final class IssuanceWorker: Service, Sendable {
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
         let contents = linted.contents
         let der = try await linted.signed { [signer = shop.issuer.signer] in try await signer.sign($0) }
+        crashPoint("issuance.signature.after")
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
                 id: intent.id, order: intent.order, account: intent.account, issuer: intent.issuer, serial: intent.serial,
                 der: der,
                 keyHash: PublicKeyInfo.fingerprint(of: contents.publicKey), identifiers: intent.identifiers,
                 notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
+        crashPoint("issuance.record.after")
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded

@@ -1,3 +1,4 @@
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -49,18 +50,22 @@ package final class Publisher: Service, Sendable {
         let thisUpdate = max(now, last?.thisUpdate ?? now)
         let nextUpdate = thisUpdate.addingTimeInterval(shop.policy.revocationListLifetime.inSeconds)
         let number = try await shop.store.nextCRLNumber(issuer: issuer.id)
+        crashPoint("list.number.after")
         let revocations = try await shop.store.revocations(issuer: issuer.id)
         let tbs = RevocationList.toBeSigned(
             issuer: issuer.description, number: number, thisUpdate: thisUpdate, nextUpdate: nextUpdate,
             entries: revocations.lazy.map { RevocationList.Entry(serial: $0.serial, revokedAt: $0.at, reason: $0.reason) })
         let signature = try await issuer.signer.sign(tbs)
+        crashPoint("list.signature.after")
         let der = RevocationList.assemble(tbs: tbs, signature: signature, scheme: issuer.description.scheme)
         guard try RevocationList(der: der).isSigned(by: issuer.certificate) else {
             throw Unacceptable(.signature, "the signature does not fit the issuer's certificate")
         }
         let list = StoredRevocationList(
             issuer: issuer.id, number: number, der: der, thisUpdate: thisUpdate, nextUpdate: nextUpdate)
+        crashPoint("list.store.before")
         try await shop.store.saveCRL(list)
+        crashPoint("list.store.after")
         show(list, revocations.map(\.serial))
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(revocations.count)"])
         return list

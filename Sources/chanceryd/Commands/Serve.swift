@@ -34,7 +34,7 @@ struct Serve: AsyncParsableCommand {
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
         let wiring = Wiring(
             folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
-            around: .real,
+            around: .ofThisProcess,
             logger: logger)
         let bound = "Listening: https \(listen.bound), http \(httpListen.bound)"
         try await wiring.run(issuer) {

@@ -18,7 +18,7 @@ final class Health: Sendable {
 
     /// One sentence for each reason why the server cannot do its work now.
     func faults() async -> [String] {
-        var faults: [String] = []
+        var faults = store.failure.map { [$0.description] } ?? []
         do throws(StoreError) {
             if let recorded = try await store.recordedClock(), around.now() < recorded.addingTimeInterval(-Self.tolerance) {
                 faults.append("The clock is before the last signature.")

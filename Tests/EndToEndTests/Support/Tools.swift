@@ -6,9 +6,13 @@ enum Tools {
 
     /// A program of the environment that certbot from PyPI lives in; else the one on the path.
     static func certbot(_ program: String) -> String {
-        let own = tests.deletingLastPathComponent().deletingLastPathComponent().path + "/.build-tools/certbot/bin/" + program
+        let own = house + "/.build-tools/certbot/bin/" + program
         return FileManager.default.isExecutableFile(atPath: own) ? own : program
     }
 
+    private static let house = tests.deletingLastPathComponent().deletingLastPathComponent().path
+    static let sources = house + "/Sources"
+
+    static func benchmark(_ name: String) -> String { house + "/Benchmarks/" + name }
     static func script(_ name: String) -> String { tests.path + "/Scripts/" + name }
 }
