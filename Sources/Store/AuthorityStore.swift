@@ -44,7 +44,8 @@ package final class AuthorityStore: Sendable {
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
             lock = nil
         }
-        return try await open(SQLiteEngine(path: path), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+        return try await open(
+            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -68,6 +69,9 @@ package final class AuthorityStore: Sendable {
         engine.close()
         lock.withLock { $0 = nil }
     }
+
+    /// Why this store will commit nothing any more; the process should end, and a new one look at what is on the device.
+    package var failure: StoreError? { engine.failure }
 
     package var statistics: CommitStatistics { queue.statistics }
 

@@ -1,3 +1,4 @@
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -55,13 +56,17 @@ package final class Publisher: Service, Sendable {
         let thisUpdate = max(now, state.newest?.thisUpdate ?? now)
         let nextUpdate = thisUpdate.addingTimeInterval(shop.policy.revocationListLifetime.inSeconds)
         let number = try await shop.store.nextCRLNumber(issuer: issuer.id)
+        crashPoint("list.number.after")
         let (tbs, entries) = try await toBeSigned(number, thisUpdate, nextUpdate, from: state.start)
         let signature = try await shop.sign(tbs, for: .revocationList)
+        crashPoint("list.signature.after")
         let list = StoredRevocationList(
             issuer: issuer.id, number: number,
             der: try RevocationList.assemble(tbs: tbs, signature: signature, issuer: issuer.description), thisUpdate: thisUpdate,
             nextUpdate: nextUpdate, revocations: state.revocations)
+        crashPoint("list.store.before")
         try await shop.store.saveCRL(list)
+        crashPoint("list.store.after")
         show(list)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])

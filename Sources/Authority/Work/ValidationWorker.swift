@@ -1,4 +1,5 @@
 internal import ACME
+internal import Faults
 package import Foundation
 internal import Logging
 internal import Measures
@@ -62,6 +63,11 @@ package final class ValidationWorker: Service, Sendable {
                 }
                 // A query that ended because the process does is no failure of the target's.
                 if Task.isCancelled { return }
+                // Nor is what this server lacks itself: asked again for as long as someone waits for it.
+                if problem.status == 503 {
+                    guard try await rest(duty, shop.policy.validationDelays.first ?? .seconds(3), bell) else { return }
+                    continue
+                }
                 failures.append(problem)
                 guard failures.count < shop.policy.validationAttempts else { return try await fail(duty, failures) }
                 let delay = shop.policy.validationDelays[failures.count - 1]
@@ -98,6 +104,18 @@ package final class ValidationWorker: Service, Sendable {
         return result
     }
 
+    /// Between two queries, of which the first counted for nothing.
+    /// - Returns: false when the duty is over, or another's.
+    private func rest(_ duty: Duty, _ delay: Duration, _ bell: Bell) async throws(StoreError) -> Bool {
+        let until = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
+        let item = WorkItem(
+            kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until, attempts: 0)
+        guard try await shop.store.extendLease(item, until: until) else { return false }
+        await bell.rest(delay, shop.around)
+        if Task.isCancelled { return false }
+        return try await isWanted(duty)
+    }
+
     /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
     private func attempt(
         _ duty: Duty, _ known: StoredAuthorization?, thumbprint: String?
@@ -126,8 +144,10 @@ package final class ValidationWorker: Service, Sendable {
         guard case .success(let evidence) = result else { return }
         let now = shop.around.now()
         let until = now.addingTimeInterval(shop.policy.authorizationLifetime.inSeconds).wholeSeconds
+        crashPoint("challenge.verdict.before")
         try await shop.store.recordVerdict(duty.authorization, duty.type, .valid(until: until), at: now)
         shop.measures.verdicts.add(duty.type, .valid)
+        crashPoint("challenge.verdict.after")
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["name"] = "\(attempt.name)"
         metadata["type"] = "\(duty.type.rawValue)"

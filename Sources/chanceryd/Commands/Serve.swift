@@ -35,7 +35,7 @@ struct Serve: AsyncParsableCommand {
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
         let wiring = Wiring(
             folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
-            metricsListen: metricsListen.bound, around: .real, logger: logger)
+            metricsListen: metricsListen.bound, around: .ofThisProcess, logger: logger)
         let bound =
             "Listening: https \(listen.bound), http \(httpListen.bound)" + (metricsListen.bound.map { ", metrics \($0)" } ?? "")
         try await wiring.run(issuer) {

@@ -6,7 +6,7 @@ extension Failure {
     init(_ error: StoreError) {
         let status: ProcessStatus =
             switch error {
-            case .busy: .busy
+            case .busy, .shortage: .busy
             case .conflict, .closed: .failure
             case .notFound: .notFound
             case .full: .diskFull
