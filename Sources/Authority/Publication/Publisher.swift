@@ -75,7 +75,9 @@ package final class Publisher: Service, Sendable {
     }
 
     /// Serves the stored list if it is young, else signs one.
+    /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
     package func start() async throws {
+        try await shop.requireSaneClock()
         if let stored = try await shop.store.latestCRL(issuer: shop.issuer.id), let list = try? RevocationList(der: stored.der),
             list.isSigned(by: shop.issuer.certificate)
         {

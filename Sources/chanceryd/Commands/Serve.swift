@@ -27,6 +27,7 @@ struct Serve: AsyncParsableCommand {
         // Before anything is made: a port in use should leave no half-made authority behind.
         let listen = try PortReservation(settings.listen, setting: "listen")
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
+        try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
         let outcome = try await setUp(folder, CeremonyPlan(settings), settings)
