@@ -11,6 +11,9 @@ package final class AuthorityStore: Sendable {
         case tool
     }
 
+    /// Whether other servers may be at work on the same database.
+    package var isShared: Bool { false }
+
     let engine: any Engine
     let queue: CommitQueue
     let sweepCursor = Mutex(SweepCursor())
@@ -67,6 +70,14 @@ package final class AuthorityStore: Sendable {
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
     @discardableResult
     func commit<T: Sendable>(
+        _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        try await queue.commit(verb)
+    }
+
+    /// The same for what a crash of the database may undo: seen by everybody when it returns, but perhaps not on disk.
+    @discardableResult
+    func commitLightly<T: Sendable>(
         _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         try await queue.commit(verb)

@@ -10,19 +10,21 @@ package import ServiceLifecycle
 /// What the web listeners stand on.
 package struct WebFoundation: Sendable {
     package var authority: CertificateAuthority
-    package var nonces: NonceOffice
+    package var nonces: any NonceBook
     package var tls: TLSContextBox
     package var around: Surroundings
     package var logger: Logger
     /// Why the server cannot do its work now, one sentence each; empty when it can. For `/readyz`.
     package var faults: @Sendable () async -> [String] = { [] }
+    /// The server is about to end: answers close their connections, so that clients go elsewhere.
+    package var isEnding: @Sendable () -> Bool = { false }
     /// What others count, for `/metrics`.
     package var readings: @Sendable () async -> [Reading] = { [] }
     /// Told once a listener is bound, with the port that it got.
     package var bound: @Sendable (ListenerKind, Int) async -> Void = { _, _ in }
 
     package init(
-        authority: CertificateAuthority, nonces: NonceOffice, tls: TLSContextBox, around: Surroundings, logger: Logger
+        authority: CertificateAuthority, nonces: any NonceBook, tls: TLSContextBox, around: Surroundings, logger: Logger
     ) {
         (self.authority, self.nonces, self.tls) = (authority, nonces, tls)
         (self.around, self.logger) = (around, logger)
@@ -53,7 +55,7 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(
             acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
-            counters: counters, requestIDs: ids, logger: logger)
+            counters: counters, requestIDs: ids, isEnding: base.isEnding, logger: logger)
         let listener = Listener(
             tls: kind == .https ? base.tls : nil, limits: settings.limits, dates: dates,
             respond: { await site.respond($0) }, refusal: { site.refusal($0, $1) })

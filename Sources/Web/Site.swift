@@ -10,12 +10,13 @@ internal import Synchronization
 struct Site: Sendable {
     /// Absent on plain HTTP, where no nonce is issued either.
     let acme: ACMESite?
-    let nonces: NonceOffice?
+    let nonces: (any NonceBook)?
     let pages: Pages
     let publication: Publication
     let addresses: Addresses
     let counters: Counters
     let requestIDs: RequestIDs
+    let isEnding: @Sendable () -> Bool
     let logger: Logger
 
     func respond(_ received: Received) async -> Answer {
@@ -100,6 +101,7 @@ struct Site: Sendable {
     /// What every answer carries; a nonce with everything that answers a POST, errors included (RFC 8555 section 6.5).
     private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
         var answer = bare
+        if isEnding() { answer.closes = true }
         answer.headers.add(name: "X-Request-Id", value: id)
         answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")

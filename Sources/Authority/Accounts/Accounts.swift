@@ -37,6 +37,15 @@ extension CertificateAuthority {
         return try Self.active(account)
     }
 
+    /// The account as it is now, after a request of it was proved with `known`. A look into memory where this server is alone; among
+    /// several, what another has changed meanwhile shows here (`NonceBook.outdatesAccounts`).
+    /// - Throws: `accountDeactivated`; `malformed` when its key has been changed since.
+    package func confirmed(_ known: StoredAccount) async throws(Refusal) -> StoredAccount {
+        let now = try await activeAccount(known.id)
+        guard now.key == known.key else { throw .malformed("The account's key has been changed meanwhile.") }
+        return now
+    }
+
     /// Replaces the contacts, or deactivates; other members and other values of `status` are ignored.
     package func updateAccount(_ update: AccountUpdate, account: RecordID) async throws(Refusal) -> StoredAccount {
         if update.status == AccountStatus.deactivated.rawValue { return try await deactivateAccount(account) }

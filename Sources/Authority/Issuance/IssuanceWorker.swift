@@ -25,6 +25,8 @@ package final class IssuanceWorker: Service, Sendable {
     private let tasks = Tasks<RecordID>(capacity: 10_000)
     private let outcomes = Mutex<[RecordID: Outcome<Ending>]>([:])
     private let trouble = Bell()
+    /// Intents that this process could not finish, where others may be at work on the rest.
+    private let unfinished = Mutex<Set<RecordID>>([])
 
     init(_ shop: Shop) { self.shop = shop }
 
@@ -78,9 +80,17 @@ package final class IssuanceWorker: Service, Sendable {
             shop.log.error(
                 "issuance will be tried again",
                 metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
-            trouble.ring()
+            wake(for: intent.id)
             throw .unavailable(retryAfter: 5)
         }
+    }
+
+    /// Work of others may have become free.
+    func wake() { trouble.ring() }
+
+    private func wake(for intent: RecordID) {
+        unfinished.withLock { _ = $0.insert(intent) }
+        trouble.ring()
     }
 
     private func toBeSigned(_ job: Job, _ now: Date) throws(Refusal) -> ToBeSigned {
@@ -124,6 +134,8 @@ package final class IssuanceWorker: Service, Sendable {
             throw refusal
         } catch let error as StoreError {
             shop.log.error("the store refused", metadata: .event(order: intent.order, error: error))
+            // Nobody may know whether it was stored.
+            if shop.isShared { wake(for: intent.id) }
             throw Refusal(error)
         } catch { throw .broken }
     }
@@ -153,7 +165,7 @@ extension IssuanceWorker {
             while !Task.isCancelled {
                 failures = await recover() ? 0 : failures + 1
                 // 1, 2, 4 … 60 s while it fails; else until the next failure, or as a look whether anything was missed.
-                let wait = failures == 0 ? 300 : min(60, 1 << min(failures - 1, 6))
+                let wait = failures == 0 ? (shop.isShared ? 10 : 300) : min(60, 1 << min(failures - 1, 6))
                 if failures > 0 {
                     do { try await shop.around.sleep(.seconds(wait)) } catch { break }
                 } else {
@@ -170,27 +182,57 @@ extension IssuanceWorker {
     /// Finishes or voids each intent that nobody is at.
     /// - Returns: whether none is left.
     package func recover() async -> Bool {
-        var isClear = true
-        var cursor: RecordID?
         do {
             try await shop.requireSaneClock()
-            while true {
-                let page = try await shop.store.intentsWithoutCertificate(after: cursor, limit: 100)
-                for intent in page {
-                    if Task.isCancelled { return isClear }
-                    cursor = intent.id
-                    guard outcomes.withLock({ $0[intent.order ?? intent.id] }) == nil else { continue }
-                    do { try await resume(intent) } catch {
-                        isClear = false
-                        shop.log.error(
-                            "issuance failed again",
-                            metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
-                    }
-                }
-                if page.count < 100 { return isClear }
-            }
+            return shop.isShared ? try await recoverFreed() : try await recoverAll()
         } catch {
             shop.log.error("issuances could not be recovered", metadata: .event(error: error))
+            return false
+        }
+    }
+
+    /// Where other servers are: what this one left behind, and what has lost its server.
+    private func recoverFreed() async throws(StoreError) -> Bool {
+        let now = shop.around.now()
+        let freed = try await shop.store.claimWork(
+            .issuance, owner: shop.owner, leaseUntil: shop.leaseEnd, now: now, limit: 100)
+        unfinished.withLock { $0.formUnion(freed.map(\.subject)) }
+        for id in unfinished.withLock({ $0.sorted() }) {
+            if Task.isCancelled { return false }
+            let isOurs = try await shop.store.claimIssuance(id, owner: shop.owner, leaseUntil: shop.leaseEnd, now: now)
+            if isOurs, let intent = try await shop.store.intent(id), !(await tryAgain(intent)) { continue }
+            unfinished.withLock { _ = $0.remove(id) }
+        }
+        return freed.count < 100 && unfinished.withLock { $0.isEmpty }
+    }
+
+    /// Where this server is alone: whatever is there.
+    private func recoverAll() async throws(StoreError) -> Bool {
+        var isClear = true
+        var cursor: RecordID?
+        while true {
+            let page = try await shop.store.intentsWithoutCertificate(after: cursor, limit: 100)
+            for intent in page {
+                if Task.isCancelled { return isClear }
+                cursor = intent.id
+                guard outcomes.withLock({ $0[intent.order ?? intent.id] }) == nil else { continue }
+                if !(await tryAgain(intent)) { isClear = false }
+            }
+            if page.count < 100 {
+                unfinished.withLock { $0 = [] }
+                return isClear
+            }
+        }
+    }
+
+    private func tryAgain(_ intent: Intent) async -> Bool {
+        do {
+            try await resume(intent)
+            return true
+        } catch {
+            shop.log.error(
+                "issuance failed again",
+                metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
             return false
         }
     }

@@ -65,7 +65,9 @@ package final class ValidationWorker: Service, Sendable {
                 let delay = shop.policy.validationDelays[failures.count - 1]
                 // Another process takes over only after this one's next query must be over.
                 let due = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
-                try await shop.store.recordAttempt(duty.authorization, duty.type, Self.summary(failures), due: due)
+                let isOurs = try await shop.store.recordAttempt(
+                    duty.authorization, duty.type, Self.summary(failures), owner: shop.owner, due: due)
+                guard isOurs else { return }
                 await bell.rest(delay, shop.around)
                 if Task.isCancelled { return }
                 guard try await isWanted(duty) else { return }
@@ -138,10 +140,10 @@ extension ValidationWorker {
     /// and leaves the rest to the next process. Returns only then.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
-            // The folder has one server: leases of earlier ones are void.
-            await claim(at: shop.leaseEnd)
+            // A database that is not shared has one server: leases of earlier ones are void.
+            await claim(at: shop.isShared ? shop.around.now() : shop.leaseEnd)
             while !Task.isCancelled {
-                do { try await shop.around.sleep(.seconds(10)) } catch { break }
+                do { try await shop.around.sleep(.seconds(shop.isShared ? 2 : 10)) } catch { break }
                 await claim(at: shop.around.now())
             }
         }

@@ -28,21 +28,26 @@ extension AuthorityStore {
     }
 
     /// A query failed, but more will follow: the error is kept for the client to see, and the work may be claimed from
-    /// `due` on. Nothing happens when the challenge is not processing.
+    /// `due` on. Nothing happens when the challenge is not processing, or the work is another's by now.
+    /// - Returns: whether the work is still the owner's.
+    @discardableResult
     package func recordAttempt(
-        _ id: RecordID, _ type: ChallengeType, _ problem: Problem, due: Date
-    ) async throws(StoreError) {
+        _ id: RecordID, _ type: ChallengeType, _ problem: Problem, owner: String, due: Date
+    ) async throws(StoreError) -> Bool {
         try await commit { (sql) throws(StoreError) in
-            guard let (stored, version) = try Self.authorization(sql, id) else { return }
+            guard let (stored, version) = try Self.authorization(sql, id) else { return false }
             var found = stored
             guard found.status == .pending, let index = found.challenges.firstIndex(where: { $0.type == type }),
                 found.challenges[index].status == .processing
-            else { return }
+            else { return false }
+            let isOwners = try sql.run(
+                "UPDATE work SET due = $1 WHERE subject = $2 AND challenge = $3 AND owner = $4",
+                [due.sql, id.sql, type.sql, owner.sql])
+            guard isOwners == 1 else { return false }
             found.challenges[index].error = problem
             found.challenges[index].attempts += 1
             try Self.update(found, version: version, sql)
-            try sql.run(
-                "UPDATE work SET owner = '', due = $1 WHERE subject = $2 AND challenge = $3", [due.sql, id.sql, type.sql])
+            return true
         }
     }
 

@@ -14,7 +14,7 @@ struct ACMESite: Sendable {
     let directory: Answer
     let now: @Sendable () -> Date
 
-    init(authority: CertificateAuthority, nonces: NonceOffice, settings: WebSettings, now: @escaping @Sendable () -> Date) {
+    init(authority: CertificateAuthority, nonces: any NonceBook, settings: WebSettings, now: @escaping @Sendable () -> Date) {
         let addresses = Addresses(external: settings.externalURL)
         self.authority = authority
         self.addresses = addresses

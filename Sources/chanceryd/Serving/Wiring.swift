@@ -68,14 +68,16 @@ struct Wiring {
         let authority = CertificateAuthority(
             store: store, issuer: issuer, urls: PublicationURLs(base: addresses.publication),
             policy: AuthorityPolicy(settings), validate: { await validator.validate($0) }, surroundings: around,
-            logger: logger)
+            name: "\(machineName()) (process \(getpid()))", logger: logger)
         try await authority.prepare()
 
         let (box, keeping) = try await tls(authority, issuer)
         var base = WebFoundation(
-            authority: authority, nonces: NonceOffice(), tls: box, around: around, logger: logger)
+            authority: authority, nonces: authority.nonces, tls: box, around: around, logger: logger)
         let health = Health(store: store, authority: authority, around: around)
-        base.faults = { await health.faults() }
+        let departure = Departure(delay: .seconds(settings.drainDelay), sleep: around.sleep, logger: logger)
+        base.faults = { (departure.isUnderWay ? ["The server is stopping."] : []) + (await health.faults()) }
+        base.isEnding = { departure.isUnderWay }
         base.readings = { await health.readings() }
         let doors = Doors(expected: 2, open: ready)
         base.bound = { kind, _ in doors.opened(kind) }
@@ -89,13 +91,13 @@ struct Wiring {
         web.caaIdentities = settings.caaIdentities
 
         var configuration = ServiceGroupConfiguration(
-            services: (authority.services + [keeping] + services(web, base)).map {
+            services: (authority.services + [keeping] + services(web, base) + [departure]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain)
+        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain + settings.drainDelay)
         configuration.maximumCancellationDuration = .seconds(10)
         logger.notice(
             "starting",

@@ -133,5 +133,11 @@ extension Setting {
             .with { $0.hasFlag = true },
         .one("log-level", \.logLevel, .choice, "The least important event that is logged.").with { $0.hasFlag = true },
         .one("drain", \.drain, .duration(1...600), "How long requests in flight may take after SIGTERM before they are cut off."),
+        .one(
+            "drain-delay", \.drainDelay, .duration(0...600),
+            """
+            How long after SIGTERM the server goes on as before, while `/readyz` already says no: as long as a load balancer takes to notice. \
+            Only then it stops listening.
+            """),
     ]
 }

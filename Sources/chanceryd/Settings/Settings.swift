@@ -40,6 +40,7 @@ struct Settings: Sendable, Equatable {
     var logFormat = LogFormat.text
     var logLevel = Logger.Level.info
     var drain = 30
+    var drainDelay = 0
 }
 
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
