@@ -98,7 +98,9 @@ package final class Publisher: Service, Sendable {
     }
 
     /// Serves the stored list if it is young, else signs one.
+    /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
     package func start() async throws {
+        try await shop.requireSaneClock()
         try await adopt()
         if try await isDue() { try await publish() }
     }
