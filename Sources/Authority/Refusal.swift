@@ -56,7 +56,7 @@ extension Refusal {
     /// The store's trouble as seen from outside.
     init(_ error: StoreError) {
         switch error {
-        case .busy, .closed: self = .unavailable(retryAfter: 5)
+        case .busy, .closed, .shortage: self = .unavailable(retryAfter: 5)
         // What its outcome is, the client learns when it asks again.
         case .unavailable, .unknownOutcome: self = .unavailable(retryAfter: 5)
         case .full, .device, .readOnly, .unsuitable: self = .unavailable(retryAfter: 60)

@@ -1,4 +1,5 @@
 package import Foundation
+internal import Measures
 internal import Synchronization
 
 /// What must survive. Its methods are the authority's verbs, one transaction each; when one returns, it is on disk.
@@ -13,13 +14,19 @@ package final class AuthorityStore: Sendable {
 
     let engine: any Engine
     let queue: CommitQueue
+    /// For `commitLightly`, where the engine makes a difference.
+    private let lightQueue: CommitQueue?
+    let measures: StoreMeasures
     let sweepCursor = Mutex(SweepCursor())
+    let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
     private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
         self.engine = engine
         self.lock = Mutex(lock)
-        queue = CommitQueue(engine, capacity: capacity)
+        measures = StoreMeasures()
+        queue = CommitQueue(engine, capacity: capacity, measures: measures)
+        lightQueue = engine.light.map { CommitQueue($0, capacity: capacity) }
     }
 
     /// Opens the database that `location` names.
@@ -53,7 +60,8 @@ package final class AuthorityStore: Sendable {
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
             lock = nil
         }
-        return try await open(SQLiteEngine(path: path), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+        return try await open(
+            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -74,30 +82,74 @@ package final class AuthorityStore: Sendable {
     /// Refuses new verbs, finishes those taken on, then closes the database and gives up the folder.
     package func close() async {
         await queue.close()
+        await lightQueue?.close()
         engine.close()
         lock.withLock { $0 = nil }
     }
+
+    /// Why this store will commit nothing any more; the process should end, and a new one look at what is on the device.
+    package var failure: StoreError? { engine.failure }
 
     package var statistics: CommitStatistics { queue.statistics }
 
     /// Messages to the database and back since it was opened; 0 where it is in this process.
     package var roundTrips: Int { engine.roundTrips }
 
-    /// Whether other servers may work on the same database now.
+    /// Whether other servers may be at work on the same database.
     package var isShared: Bool { engine.isShared }
 
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
+    /// - Parameter name: of the verb, for traces.
     @discardableResult
     func commit<T: Sendable>(
-        _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+        name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await queue.commit(verb)
+        try await commit(name: name, on: queue, verb)
     }
 
-    /// - Parameter snapshot: needed where more than one statement must see the same state.
-    func read<T: Sendable>(
-        snapshot: Bool = false, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
+    private func commit<T: Sendable>(
+        name: String, on queue: CommitQueue, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await engine.read(snapshot: snapshot, body)
+        let began = ContinuousClock.now
+        do throws(StoreError) {
+            let value = try await Trace.span("store.write " + verbName(name)) { () async throws(StoreError) in
+                try await queue.commit(verb)
+            }
+            measures.writes.observe(began.duration(to: .now))
+            return value
+        } catch {
+            measures.errors.add(error.kind)
+            throw error
+        }
+    }
+
+    /// The same for what a crash of the database may undo: seen by everybody when it returns, but perhaps not on disk.
+    @discardableResult
+    func commitLightly<T: Sendable>(
+        name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        try await commit(name: name, on: lightQueue ?? queue, verb)
+    }
+
+    /// - Parameters:
+    ///   - snapshot: needed where more than one statement must see the same state.
+    ///   - name: of the verb, for traces.
+    func read<T: Sendable>(
+        snapshot: Bool = false, name: String = #function, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        let began = ContinuousClock.now
+        do throws(StoreError) {
+            let value = try await Trace.span("store.read " + verbName(name)) { () async throws(StoreError) in
+                try await engine.read(snapshot: snapshot, body)
+            }
+            measures.reads.observe(began.duration(to: .now))
+            return value
+        } catch {
+            measures.errors.add(error.kind)
+            throw error
+        }
     }
 }
+
+/// `createOrder(_:_:)` without what stands in brackets.
+private func verbName(_ function: String) -> Substring { function.prefix { $0 != "(" } }

@@ -27,7 +27,8 @@ struct Dialect: Sendable {
     func lock(_ words: String, of table: String) -> String { words.isEmpty ? "" : "\(words) OF \(table)" }
 
     static let sqlite = Dialect(
-        forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] }, definition: { $0 },
+        forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] },
+        definition: { $0.replacingOccurrences(of: "UNLOGGED ", with: "") },
         authorizationsOfOrder: nil)
 
     static let postgreSQL = Dialect(
@@ -38,7 +39,7 @@ struct Dialect: Sendable {
         upkeep: { now in [PostgreSQLMark.sweep(now: now)] },
         definition: { sql in
             // Texts are compared byte by byte, as SQLite does, whatever the database's locale is.
-            sql.replacingOccurrences(of: ") WITHOUT ROWID", with: ")")
+            sql.replacingOccurrences(of: #"\)\s+WITHOUT ROWID"#, with: ")", options: .regularExpression)
                 .replacingOccurrences(of: " TEXT", with: " TEXT COLLATE \"C\"")
         },
         authorizationsOfOrder: { columns, lock in

@@ -2,12 +2,10 @@ internal import Foundation
 
 /// What a database must do for the store. The SQL is the same for all: `$1` parameters whose first uses ascend,
 /// `ON CONFLICT` and `RETURNING`; BIGINT microseconds, BYTEA, TEXT. What differs stays behind this protocol and in `Dialect`.
-protocol Engine: Sendable {
-    /// Runs the verbs in order in one transaction and makes it durable. Called by one thread at a time, which it blocks.
-    /// A verb that throws is undone alone, unless its error ends the transaction: then none is done. A verb may be run more than
-    /// once; only its last run counts.
-    /// - Returns: for each verb nil, when it is on disk, or why it is not.
-    func commit(_ verbs: [Verb]) -> [StoreError?]
+protocol Engine: Committer {
+    /// For what a crash of the database may undo: seen by everybody when it is committed, but perhaps not on disk. Nil where that would
+    /// be no cheaper.
+    var light: (any Committer)? { get }
     /// Runs `body` on a connection that cannot write.
     /// - Parameter snapshot: whether all statements must see the same state; one statement always does.
     func read<T: Sendable>(
@@ -17,8 +15,23 @@ protocol Engine: Sendable {
     var isShared: Bool { get }
     /// Messages sent and answered since it was opened; 0 where the database is in the process.
     var roundTrips: Int { get }
+    /// Why nothing will be committed any more, however long one waits: the device failed under a commit. Nil as long as all is well.
+    var failure: StoreError? { get }
     /// After this no other call.
     func close()
+}
+
+extension Engine {
+    /// An engine that finds its way back by itself never ends.
+    var failure: StoreError? { nil }
+}
+
+protocol Committer: Sendable {
+    /// Runs the verbs in order in one transaction and makes it durable. Called by one thread at a time, which it blocks.
+    /// A verb that throws is undone alone, unless its error ends the transaction: then none is done. A verb may be run more than
+    /// once; only its last run counts.
+    /// - Returns: for each verb nil, when it is on disk, or why it is not.
+    func commit(_ verbs: [Verb]) -> [StoreError?]
 }
 
 typealias Verb = @Sendable (any Session) throws(StoreError) -> Void

@@ -54,14 +54,17 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
         ("keepalives_count", "3"), ("tcp_user_timeout", "15000"),
     ]
 
+    /// What a connection is for.
+    enum Role: Sendable { case writer, lightWriter, reader }
+
     /// Connects, sets the session up and looks at the server. Blocks.
-    func connect(_ options: PostgreSQLOptions, readOnly: Bool) throws(PostgreSQLFailure) -> PostgreSQLConnection {
+    func connect(_ options: PostgreSQLOptions, as role: Role) throws(PostgreSQLFailure) -> PostgreSQLConnection {
         let connection = try PostgreSQLConnection(parameters, deadline: options.deadline)
         guard connection.serverVersion >= 140_000 else {
             throw Self.unfit("the server is PostgreSQL \(connection.serverVersion / 10_000): use 14 or newer")
         }
-        let answers = try connection.exchange(Self.settings(readOnly: readOnly).map { Statement($0) } + [Self.facts])
-        guard let row = answers.last?.answer.rows.first?.values, row.count == 5 else { throw Self.unfit("it doesn't tell its settings") }
+        let answers = try connection.exchange([Self.facts] + Self.settings(role).map { Statement($0) })
+        guard let row = answers.first?.answer.rows.first?.values, row.count == 5 else { throw Self.unfit("it doesn't tell its settings") }
         guard row[0] == .text("UTF8") else {
             throw Self.unfit("the database's encoding isn't UTF8: make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
         }
@@ -102,12 +105,12 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
         + ["SET plan_cache_mode = force_generic_plan", "SET jit = off"]
 
     /// A vanished server's transactions end, so that others don't wait for its rows.
-    private static func settings(readOnly: Bool) -> [String] {
+    private static func settings(_ role: Role) -> [String] {
         planning + [
             "SET statement_timeout = '15s'", "SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '10s'",
             "SET client_connection_check_interval = '2s'", "SET standard_conforming_strings = on",
             "SET default_transaction_isolation = 'read committed'",
-            "SET default_transaction_read_only = \(readOnly ? "on" : "off")",
-        ]
+            "SET default_transaction_read_only = \(role == .reader ? "on" : "off")",
+        ] + (role == .lightWriter ? ["SET synchronous_commit = off"] : [])
     }
 }

@@ -1,3 +1,5 @@
+internal import Faults
+
 /// A transaction, or a reading, on one connection. BEGIN travels with the first statements, COMMIT with the last where a verb says which
 /// those are.
 final class PostgreSQLSession: Session {
@@ -17,7 +19,7 @@ final class PostgreSQLSession: Session {
     private(set) var isCommitInDoubt = false
     /// The present verb is the last: its conclusion may carry the commit.
     var isLast = false
-    private let count: () -> Void
+    private let trips: PostgreSQLTrips
     private let place: String
     private let observer: (@Sendable (String) -> Void)?
 
@@ -25,13 +27,14 @@ final class PostgreSQLSession: Session {
 
     /// - Parameters:
     ///   - begin: nil: each message is a transaction of its own.
-    ///   - count: told each round trip.
+    ///   - mark: nil: nobody will ask whether the commit took place.
+    ///   - trips: counts the messages.
     init(
         _ connection: PostgreSQLConnection, begin: Statement?, mark: Statement? = nil, place: String,
-        observer: (@Sendable (String) -> Void)? = nil, count: @escaping () -> Void
+        observer: (@Sendable (String) -> Void)? = nil, trips: PostgreSQLTrips
     ) {
         (self.connection, self.begin, self.mark) = (connection, begin, mark)
-        (self.place, self.observer, self.count) = (place, observer, count)
+        (self.place, self.observer, self.trips) = (place, observer, trips)
     }
 
     func run(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> Int {
@@ -63,9 +66,11 @@ final class PostgreSQLSession: Session {
         let opening = stage == .unopened ? begin : nil
         if let opening { all.insert(opening, at: 0) }
         if committing { all += commitStatements }
-        count()
+        trips.add()
+        if committing, mark != nil { crashPoint("postgresql.commit.before") }
         do {
             var answers = try connection.exchange(all)
+            if committing, mark != nil { crashPoint("postgresql.commit.after") }
             stage = .open
             if opening != nil { answers.removeFirst() }
             if committing { try finishCommit(&answers) }

@@ -59,10 +59,12 @@ extension AuthorityStore {
     package func updateContacts(_ id: RecordID, _ contacts: [String]) async throws(StoreError) -> StoredAccount {
         let text = try JSONColumn.text(contacts)
         return try await commit { (sql) throws(StoreError) in
-            let answer = try sql.conclude(
-                "UPDATE accounts SET contacts = $1 WHERE id = $2 AND status = 'valid' RETURNING \(StoredAccount.columns)",
-                [text.sql, id.sql])
-            guard let row = answer.rows.first else { throw .conflict("the account is not valid") }
+            let answers = try sql.conclude([
+                Statement(
+                    "UPDATE accounts SET contacts = $1 WHERE id = $2 AND status = 'valid' RETURNING \(StoredAccount.columns)",
+                    [text.sql, id.sql]), Self.noteOfAccountChange(id),
+            ])
+            guard let row = answers[0].rows.first else { throw .conflict("the account is not valid") }
             return try StoredAccount(row)
         }
     }
@@ -72,9 +74,11 @@ extension AuthorityStore {
     /// - Throws: `conflict` unless the account is valid.
     package func agreeToTerms(_ id: RecordID, _ terms: String) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            let answer = try sql.conclude(
-                "UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql])
-            guard answer.changed == 1 else { throw .conflict("the account is not valid") }
+            let answer = try sql.conclude([
+                Statement("UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql]),
+                Self.noteOfAccountChange(id),
+            ])
+            guard answer[0].changed == 1 else { throw .conflict("the account is not valid") }
         }
     }
 
@@ -91,6 +95,7 @@ extension AuthorityStore {
             if changed == 1 {
                 // Orders made before the account was locked are seen, and later ones refused.
                 last.append(Statement("UPDATE orders SET status = 'invalid' WHERE account = $1 AND status = 'pending'", [id.sql]))
+                last.append(Self.noteOfAccountChange(id))
             }
             guard let row = try sql.conclude(last)[0].rows.first else { throw .notFound }
             return try StoredAccount(row)
@@ -106,11 +111,22 @@ extension AuthorityStore {
             if let row = try sql.row("SELECT id FROM accounts WHERE thumbprint = $1", [key.thumbprint.sql]) {
                 return .taken(by: try row.id(0))
             }
-            let answer = try sql.conclude(
-                "UPDATE accounts SET thumbprint = $1, jwk = $2 WHERE id = $3 AND thumbprint = $4 AND status = 'valid'",
-                [key.thumbprint.sql, key.canonical.sql, account.sql, thumbprint.sql])
-            return answer.changed == 1 ? .changed : .stale
+            let answers = try sql.conclude([
+                Statement(
+                    "UPDATE accounts SET thumbprint = $1, jwk = $2 WHERE id = $3 AND thumbprint = $4 AND status = 'valid'",
+                    [key.thumbprint.sql, key.canonical.sql, account.sql, thumbprint.sql]),
+                Self.noteOfAccountChange(account),
+            ])
+            return answers[0].changed == 1 ? .changed : .stale
         }
+    }
+
+    /// So that servers know when what they remember of accounts is no longer true. Said once too often, they only ask again; it does
+    /// nothing for an account that there is not.
+    private static func noteOfAccountChange(_ account: RecordID) -> Statement {
+        Statement(
+            "UPDATE account_changes SET number = number + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM accounts WHERE id = $1)",
+            [account.sql])
     }
 
     private static func account(_ sql: any Session, thumbprint: String) throws(StoreError) -> StoredAccount? {

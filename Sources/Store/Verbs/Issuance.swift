@@ -210,7 +210,7 @@ extension AuthorityStore {
                     intent.id.sql, intent.order.sql(\.sql), intent.account.sql(\.sql), intent.issuer.sql, intent.serial.sql,
                     intent.toBeSigned.sql, try IdentifierColumn.text(intent.identifiers).sql, intent.created.sql,
                 ]),
-            workInsertion(.issuance, subject: intent.id, challenge: "", owner, leaseUntil),
+            workInsertion(.issuance, subject: intent.id, challenge: "", owner, leaseUntil, since: intent.created),
         ]
     }
 }

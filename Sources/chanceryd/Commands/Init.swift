@@ -1,4 +1,5 @@
 import ArgumentParser
+import Authority
 import Foundation
 import Signing
 import Store
@@ -88,7 +89,7 @@ func setUp(
 ) async throws -> Ceremony.Outcome {
     let environment = ProcessInfo.processInfo.environment
     var ceremony = Ceremony(
-        folder: folder, now: { Date() },
+        folder: folder, now: Surroundings.ofThisProcess.now,
         random: { count in
             var generator = SystemRandomNumberGenerator()
             return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -110,7 +111,7 @@ func setUp(
     var outcome = try await ceremony.run(plan)
     if case .sqlite(let path) = database, exists(path) { return outcome }
     do throws(StoreError) {
-        let store = try await AuthorityStore.open(database, mode: .serve, now: Date())
+        let store = try await AuthorityStore.open(database, mode: .serve, now: Surroundings.ofThisProcess.now())
         await store.close()
     } catch {
         throw Failure(error)
