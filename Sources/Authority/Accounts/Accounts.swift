@@ -89,7 +89,7 @@ extension CertificateAuthority {
         let hash = info.fingerprint
         let certified = try await stored { () async throws(StoreError) in
             if try await store.isKeyBlocked(hash) { return true }
-            return try await !store.certificates(CertificateFilter(keyHash: hash), limit: 1).isEmpty
+            return try await store.isKeyCertified(hash)
         }
         guard !certified else { throw .badPublicKey("The account key is, or was, the key of a certificate; make another one.") }
     }

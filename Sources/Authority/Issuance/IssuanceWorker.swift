@@ -2,6 +2,7 @@ internal import ACME
 internal import Faults
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import PKIX
 internal import ServiceLifecycle
 internal import Signing
@@ -42,7 +43,11 @@ package final class IssuanceWorker: Service, Sendable {
         guard isNew else { return outcome }
         let started = tasks.start(name) { [self] in
             let ending: Ending
-            do throws(Refusal) { ending = .success(try await issue(job)) } catch { ending = .failure(error) }
+            do throws(Refusal) { ending = .success(try await issue(job)) } catch {
+                ending = .failure(error)
+                // Not where another request was first.
+                if error.retryAfter != nil { shop.measures.issuances.add(.failed) }
+            }
             outcomes.withLock { $0[name] = nil }
             outcome.settle(ending)
         }
@@ -146,7 +151,7 @@ package final class IssuanceWorker: Service, Sendable {
     /// From the signature on there is a certificate, and it is recorded whatever has happened to its order.
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
         let contents = linted.contents
-        let der = try await linted.signed { [signer = shop.issuer.signer] in try await signer.sign($0) }
+        let der = try await linted.signed { [shop] in try await shop.sign($0, for: .certificate) }
         crashPoint("issuance.signature.after")
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
@@ -154,6 +159,8 @@ package final class IssuanceWorker: Service, Sendable {
                 der: der,
                 keyHash: PublicKeyInfo.fingerprint(of: contents.publicKey), identifiers: intent.identifiers,
                 notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
+        shop.measures.issuances.add(.issued)
+        shop.measures.issuanceTime.observe(seconds: shop.around.now().timeIntervalSince(intent.created))
         crashPoint("issuance.record.after")
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
@@ -265,6 +272,7 @@ extension IssuanceWorker {
     }
 
     private func void(_ intent: Intent, _ why: String) async throws(StoreError) {
+        shop.measures.issuances.add(.voided)
         shop.log.warning("issuance voided", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         guard let order = intent.order else { return try await shop.store.voidIntent(intent.id) }
         try await shop.store.failIssuance(order, Problem(.serverInternal, 500, why))

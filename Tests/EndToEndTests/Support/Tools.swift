@@ -10,9 +10,13 @@ enum Tools {
         return FileManager.default.isExecutableFile(atPath: own) ? own : program
     }
 
-    private static let house = tests.deletingLastPathComponent().deletingLastPathComponent().path
-    static let sources = house + "/Sources"
+    /// A file of the repository.
+    static func repository(_ path: String) -> String {
+        tests.deletingLastPathComponent().deletingLastPathComponent().path + "/" + path
+    }
 
-    static func benchmark(_ name: String) -> String { house + "/Benchmarks/" + name }
+    static let sources = repository("Sources")
+
+    static func benchmark(_ name: String) -> String { repository("Benchmarks/" + name) }
     static func script(_ name: String) -> String { tests.path + "/Scripts/" + name }
 }
