@@ -17,12 +17,31 @@ struct Site: Sendable {
     let counters: Counters
     let requestIDs: RequestIDs
     let logger: Logger
+    /// The fields that every answer carries, and the same without the link to the directory.
+    private let standing: [UInt8]
+    private let standingWithoutIndex: [UInt8]
 
-    func respond(_ received: Received) async -> Answer {
+    init(
+        acme: ACMESite?, nonces: NonceOffice?, pages: Pages, publication: Publication, addresses: Addresses, counters: Counters,
+        requestIDs: RequestIDs, logger: Logger
+    ) {
+        (self.acme, self.nonces, self.pages, self.publication) = (acme, nonces, pages, publication)
+        (self.addresses, self.counters, self.requestIDs, self.logger) = (addresses, counters, requestIDs, logger)
+        let common = "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n"
+        let exposed = "Access-Control-Expose-Headers: Replay-Nonce, Location, Link, Retry-After\r\n"
+        standingWithoutIndex = Array((common + (nonces == nil ? "" : exposed)).utf8)
+        standing = standingWithoutIndex + (nonces == nil ? [] : Array("Link: <\(addresses[.directory])>;rel=\"index\"\r\n".utf8))
+    }
+
+    /// What can be said without asking anyone is said at once, on the event loop.
+    func respond(_ received: Received) -> Step {
         let id = requestIDs.next()
         let route = Route(received.path)
-        let answer = await RequestID.$current.withValue(id) { await bare(received, route) }
-        return dressed(answer, received, route, id)
+        if let answer = atOnce(received, route) { return .now(dressed(answer, received, route, id)) }
+        return .later {
+            let answer = await RequestID.$current.withValue(id) { await inTime(received, route) }
+            return dressed(answer, received, route, id)
+        }
     }
 
     /// For what the connection refuses by itself.
@@ -33,11 +52,22 @@ struct Site: Sendable {
         return dressed(answer, received, Route(received.path), requestIDs.next())
     }
 
-    private func bare(_ received: Received, _ route: Route?) async -> Answer {
+    private func atOnce(_ received: Received, _ route: Route?) -> Answer? {
         guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
         guard let route, acme != nil || !route.isACME else { return .notFound() }
         guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
         guard received.method != .OPTIONS else { return preflight(route) }
+        switch route {
+        case .home: return pages.home
+        case .health: return Answer(.ok, type: "text/plain; charset=utf-8", "ok\n")
+        case .rootPEM: return publication.rootPEM
+        case .rootDER: return publication.rootDER
+        default: return acme?.atOnce(received, route)
+        }
+    }
+
+    private func inTime(_ received: Received, _ route: Route?) async -> Answer {
+        guard let route else { return .notFound() }
         do {
             if route.isACME, let acme { return try await acme.answer(received, route) }
             return try await page(received, route)
@@ -48,12 +78,8 @@ struct Site: Sendable {
 
     private func page(_ received: Received, _ route: Route) async throws -> Answer {
         switch route {
-        case .home: return pages.home
-        case .health: return Answer(.ok, type: "text/plain; charset=utf-8", "ok\n")
         case .readiness: return await pages.readiness()
         case .metrics: return await pages.metrics(counters)
-        case .rootPEM: return publication.rootPEM
-        case .rootDER: return publication.rootDER
         case .issuer(let name): return try await publication.issuer(name)
         case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
         default: return .notFound()
@@ -101,17 +127,10 @@ struct Site: Sendable {
     private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
         var answer = bare
         answer.headers.add(name: "X-Request-Id", value: id)
-        answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
-        answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")
-        if let nonces {
-            answer.headers.add(name: "Access-Control-Expose-Headers", value: "Replay-Nonce, Location, Link, Retry-After")
-            if route != .directory || answer.status.code >= 400 {
-                answer.headers.add(name: "Link", value: "<\(addresses[.directory])>;rel=\"index\"")
-            }
-            if received.isPost || route == .newNonce {
-                answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
-                answer.headers.add(name: "Cache-Control", value: "no-store")
-            }
+        answer.standing = route != .directory || answer.status.code >= 400 ? standing : standingWithoutIndex
+        if let nonces, received.isPost || route == .newNonce {
+            answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
+            answer.headers.add(name: "Cache-Control", value: "no-store")
         }
         let taken = NIODeadline.now() - received.arrived
         counters.count(route: route?.name ?? "none", status: Int(answer.status.code), problem: answer.facts.problem, taken)
