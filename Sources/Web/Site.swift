@@ -2,6 +2,7 @@ internal import ACME
 internal import Authority
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
@@ -10,23 +11,28 @@ internal import Synchronization
 struct Site: Sendable {
     /// Absent on plain HTTP, where no nonce is issued either.
     let acme: ACMESite?
-    let nonces: NonceOffice?
+    let nonces: (any NonceBook)?
     let pages: Pages
     let publication: Publication
     let addresses: Addresses
-    let counters: Counters
+    /// Whether this listener has it.
+    let offers: @Sendable (Route) -> Bool
+    let tracing: RequestTracing?
     let requestIDs: RequestIDs
+    let isEnding: @Sendable () -> Bool
     let logger: Logger
     /// The fields that every answer carries, and the same without the link to the directory.
     private let standing: [UInt8]
     private let standingWithoutIndex: [UInt8]
 
     init(
-        acme: ACMESite?, nonces: NonceOffice?, pages: Pages, publication: Publication, addresses: Addresses, counters: Counters,
-        requestIDs: RequestIDs, logger: Logger
+        acme: ACMESite?, nonces: (any NonceBook)?, pages: Pages, publication: Publication, addresses: Addresses,
+        offers: @escaping @Sendable (Route) -> Bool, tracing: RequestTracing?, requestIDs: RequestIDs,
+        isEnding: @escaping @Sendable () -> Bool, logger: Logger
     ) {
         (self.acme, self.nonces, self.pages, self.publication) = (acme, nonces, pages, publication)
-        (self.addresses, self.counters, self.requestIDs, self.logger) = (addresses, counters, requestIDs, logger)
+        (self.addresses, self.offers, self.tracing, self.requestIDs) = (addresses, offers, tracing, requestIDs)
+        (self.isEnding, self.logger) = (isEnding, logger)
         let common = "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n"
         let exposed = "Access-Control-Expose-Headers: Replay-Nonce, Location, Link, Retry-After\r\n"
         standingWithoutIndex = Array((common + (nonces == nil ? "" : exposed)).utf8)
@@ -37,10 +43,14 @@ struct Site: Sendable {
     func respond(_ received: Received) -> Step {
         let id = requestIDs.next()
         let route = Route(received.path)
-        if let answer = atOnce(received, route) { return .now(dressed(answer, received, route, id)) }
+        if tracing == nil, let answer = atOnce(received, route) { return .now(dressed(answer, received, route, id)) }
         return .later {
-            let answer = await RequestID.$current.withValue(id) { await inTime(received, route) }
-            return dressed(answer, received, route, id)
+            await RequestID.$current.withValue(id) {
+                guard let tracing else { return dressed(await whole(received, route), received, route, id) }
+                return await tracing.trace(received, route?.name ?? .unknown, id) {
+                    dressed(await whole(received, route), received, route, id)
+                }
+            }
         }
     }
 
@@ -54,19 +64,20 @@ struct Site: Sendable {
 
     private func atOnce(_ received: Received, _ route: Route?) -> Answer? {
         guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
-        guard let route, acme != nil || !route.isACME else { return .notFound() }
+        guard let route, offers(route) else { return .notFound() }
         guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
         guard received.method != .OPTIONS else { return preflight(route) }
         switch route {
         case .home: return pages.home
-        case .health: return Answer(.ok, type: "text/plain; charset=utf-8", "ok\n")
+        case .health: return pages.health
         case .rootPEM: return publication.rootPEM
         case .rootDER: return publication.rootDER
         default: return acme?.atOnce(received, route)
         }
     }
 
-    private func inTime(_ received: Received, _ route: Route?) async -> Answer {
+    private func whole(_ received: Received, _ route: Route?) async -> Answer {
+        if let answer = atOnce(received, route) { return answer }
         guard let route else { return .notFound() }
         do {
             if route.isACME, let acme { return try await acme.answer(received, route) }
@@ -79,7 +90,7 @@ struct Site: Sendable {
     private func page(_ received: Received, _ route: Route) async throws -> Answer {
         switch route {
         case .readiness: return await pages.readiness()
-        case .metrics: return await pages.metrics(counters)
+        case .metrics: return await pages.metrics()
         case .issuer(let name): return try await publication.issuer(name)
         case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
         default: return .notFound()
@@ -107,7 +118,7 @@ struct Site: Sendable {
         default:
             logger.error(
                 "A request failed for a reason that is ours",
-                metadata: ["route": "\(route.name)", "error": "\(String(describing: error).printable(limit: 300))"])
+                metadata: ["route": "\(route.name.text)", "error": "\(String(describing: error).printable(limit: 300))"])
             return Answer(Problem(Refusal.broken)).retrying(after: Refusal.broken.retryAfter)
         }
     }
@@ -126,6 +137,7 @@ struct Site: Sendable {
     /// What every answer carries; a nonce with everything that answers a POST, errors included (RFC 8555 section 6.5).
     private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
         var answer = bare
+        if isEnding() { answer.closes = true }
         answer.headers.add(name: "X-Request-Id", value: id)
         answer.standing = route != .directory || answer.status.code >= 400 ? standing : standingWithoutIndex
         if let nonces, received.isPost || route == .newNonce {
@@ -133,7 +145,7 @@ struct Site: Sendable {
             answer.headers.add(name: "Cache-Control", value: "no-store")
         }
         let taken = NIODeadline.now() - received.arrived
-        counters.count(route: route?.name ?? "none", status: Int(answer.status.code), problem: answer.facts.problem, taken)
+        pages.measures.count(route?.name ?? .unknown, status: Int(answer.status.code), problem: answer.facts.problem, taken)
         log(answer, received, route, id, taken)
         return answer
     }
@@ -143,7 +155,7 @@ struct Site: Sendable {
         guard logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
             "request": .string(id), "method": .string(received.method.rawValue.printable(limit: 16)),
-            "route": .string(route?.name ?? "none"), "status": .stringConvertible(answer.status.code),
+            "route": .string((route?.name ?? .unknown).text), "status": .stringConvertible(answer.status.code),
             "us": .stringConvertible(taken.nanoseconds / 1000),
         ]
         if let peer = received.peer { metadata["peer"] = .string(peer) }
