@@ -173,7 +173,7 @@ def memory(world, rounds, seconds):
     """No more memory is to be had: the server may die of it, and is started again."""
     world.start()
     world.begin_load()
-    world.died = 0
+    died = 0
     for world.rounds in rounds(seconds):
         world.random_moment(0.3)
         pid = world.server.process.pid
@@ -187,7 +187,8 @@ def memory(world, rounds, seconds):
             limits(pid, "as", "unlimited")
             world.progress(2)
         else:
-            world.died += 1
+            died += 1
+            world.note = f"ended {died} times"
             world.server.ended(1)
             world.start()
     return world
