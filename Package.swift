@@ -68,6 +68,7 @@ let package = Package(
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
+        room("Faults", []),
         room("Measures", [tracing]),
         room("ACME", crypto + ["CIdn2"]),
         room("PKIX", crypto + x509),
@@ -77,10 +78,10 @@ let package = Package(
             "Store",
             [
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
-                "ACME", "Measures",
+                "ACME", "Measures", "Faults",
             ]),
         room("Signing", crypto + x509 + ["PKIX"]),
-        room("Authority", crypto + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room("Authority", crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
             crypto + nio + [
@@ -93,7 +94,7 @@ let package = Package(
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle, tracing,
-                "Measures", "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
+                "Faults", "Measures", "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
 
         room(
@@ -103,6 +104,7 @@ let package = Package(
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        suite("FaultsTests", ["Faults", "TestSupport"]),
         suite(
             "MeasuresTests",
             ["Measures", "TestSupport", .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), tracing]),
@@ -123,7 +125,7 @@ let package = Package(
                 logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),

@@ -19,6 +19,7 @@ package final class AuthorityStore: Sendable {
     let queue: CommitQueue
     let measures: StoreMeasures
     let sweepCursor = Mutex(SweepCursor())
+    let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
     private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
@@ -43,7 +44,8 @@ package final class AuthorityStore: Sendable {
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
             lock = nil
         }
-        return try await open(SQLiteEngine(path: path), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+        return try await open(
+            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -67,6 +69,9 @@ package final class AuthorityStore: Sendable {
         engine.close()
         lock.withLock { $0 = nil }
     }
+
+    /// Why this store will commit nothing any more; the process should end, and a new one look at what is on the device.
+    package var failure: StoreError? { engine.failure }
 
     package var statistics: CommitStatistics { queue.statistics }
 

@@ -1,4 +1,5 @@
 internal import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import Measures
@@ -79,7 +80,9 @@ package final class IssuanceWorker: Service, Sendable {
             throw .broken
         }
         let intent = try intent(job, linted.contents, now)
+        crashPoint("issuance.intent.before")
         try await commit(intent)
+        crashPoint("issuance.intent.after")
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
             shop.log.error(
@@ -149,6 +152,7 @@ package final class IssuanceWorker: Service, Sendable {
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
         let contents = linted.contents
         let der = try await linted.signed { [shop] in try await shop.sign($0, for: .certificate) }
+        crashPoint("issuance.signature.after")
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
                 id: intent.id, order: intent.order, account: intent.account, issuer: intent.issuer, serial: intent.serial,
@@ -157,6 +161,7 @@ package final class IssuanceWorker: Service, Sendable {
                 notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
         shop.measures.issuances.add(.issued)
         shop.measures.issuanceTime.observe(seconds: shop.around.now().timeIntervalSince(intent.created))
+        crashPoint("issuance.record.after")
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded
