@@ -10,6 +10,13 @@ package final class AuthorityStore: Sendable {
         case serve
         /// For commands beside a running server: reads and writes an existing database, never migrates.
         case tool
+        /// To copy from: an existing database that nobody serves; never migrated.
+        case source
+        /// To copy into: made and migrated, and served by nobody; a copy may be under way in it.
+        case target
+
+        /// It is made and brought up to date.
+        var mayMigrate: Bool { self == .serve || self == .target }
     }
 
     let engine: any Engine
@@ -38,7 +45,7 @@ package final class AuthorityStore: Sendable {
         case .sqlite(let path): return try await open(path: path, mode: mode, now: now, capacity: capacity)
         case .postgreSQL(let address):
             var options = PostgreSQLOptions()
-            if mode == .tool { options.readers = 1 }
+            if mode != .serve { options.readers = 1 }
             return try await open(
                 try await PostgreSQLEngine.opening(address, options), path: address.place, lock: nil, mode: mode, now: now,
                 capacity: capacity)
@@ -55,13 +62,13 @@ package final class AuthorityStore: Sendable {
     ) async throws(StoreError) -> AuthorityStore {
         let lock: ServeLock?
         switch mode {
-        case .serve: lock = try ServeLock(beside: path)
-        case .tool:
+        case .serve, .target: lock = try ServeLock(beside: path)
+        case .tool, .source:
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
-            lock = nil
+            lock = mode == .source ? try ServeLock(beside: path) : nil
         }
         return try await open(
-            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+            SQLiteEngine(path: path, settling: mode.mayMigrate), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -70,7 +77,7 @@ package final class AuthorityStore: Sendable {
         let store = AuthorityStore(engine: engine, lock: lock, capacity: capacity)
         do throws(StoreError) {
             try await store.commit { (sql) throws(StoreError) in
-                try Schema.prepare(sql, path: path, mayMigrate: mode == .serve, now: now)
+                try Schema.prepare(sql, path: path, mayMigrate: mode.mayMigrate, mayBeCopy: mode == .target, now: now)
             }
         } catch {
             await store.close()
@@ -91,6 +98,13 @@ package final class AuthorityStore: Sendable {
     package var failure: StoreError? { engine.failure }
 
     package var statistics: CommitStatistics { queue.statistics }
+
+    /// Of the database, which every opening compares with the program's.
+    package func schemaVersion() async throws(StoreError) -> Int {
+        try await read { (sql) throws(StoreError) in
+            Int(try sql.row("SELECT MAX(version) FROM migrations", [])?.integer(0) ?? 0)
+        }
+    }
 
     /// Messages to the database and back since it was opened; 0 where it is in this process.
     package var roundTrips: Int { engine.roundTrips }

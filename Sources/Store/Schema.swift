@@ -17,7 +17,13 @@ enum Schema {
     ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
-    static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
+    /// - Parameter mayBeCopy: also one into which a copy is under way.
+    static func prepare(
+        _ sql: any Session, path: String, mayMigrate: Bool, mayBeCopy: Bool = false, now: Date
+    ) throws(StoreError) {
+        if !mayBeCopy, try sql.tables().contains("copy_under_way") {
+            throw .unsuitable("a copy into \(path) is not finished: run `chanceryd database copy` again")
+        }
         let known = migrations.count
         var found = try version(sql, path: path)
         guard found <= known else { throw .newerSchema(found: found, known: known) }

@@ -27,13 +27,15 @@ package final class PostgreSQLServer: Sendable {
     package let port: Int
     /// The database's superuser.
     package let user: String
-    private let pipe: Int32
-    private let watcher: Process
+    private let command: [String]
+    private let watch = Mutex<(pipe: Int32, watcher: Process)?>(nil)
 
     /// Starts a server and returns when it takes connections.
     /// - Parameters:
     ///   - settings: lines for postgresql.conf.
     ///   - locale: of the cluster.
+    ///   - address: to listen on for TCP too, at a free port.
+    ///   - access: lines in place of pg_hba.conf.
     ///   - prepare: called between initdb and the start, with the data folder.
     package init(
         settings: [String] = [], locale: String = "C.UTF-8", listening address: String? = nil, access: [String] = [],
@@ -46,7 +48,7 @@ package final class PostgreSQLServer: Sendable {
         self.folder = folder
         let isRoot = geteuid() == 0
         user = "postgres"
-        port = 5432
+        port = try address.map { (address) throws(Program.Failure) in try Self.freePort(address) } ?? 5432
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         // PostgreSQL refuses to run as root.
@@ -58,41 +60,74 @@ package final class PostgreSQLServer: Sendable {
         try await Program.succeed(initdb[0], Array(initdb.dropFirst()), folder: folder)
         let configuration =
             [
-                "listen_addresses = '\(address ?? "")'", "unix_socket_directories = '\(folder)'", "port = 5432",
+                "listen_addresses = '\(address ?? "")'", "unix_socket_directories = '\(folder)'", "port = \(port)",
                 "max_connections = 400", "shared_buffers = 32MB", "max_wal_size = 256MB", "autovacuum_naptime = 10s",
             ] + settings
         try Self.append(configuration, to: data + "/postgresql.conf")
         if !access.isEmpty { try (access.joined(separator: "\n") + "\n").write(toFile: data + "/pg_hba.conf", atomically: false, encoding: .utf8) }
         try await prepare(data)
 
-        var ends: [Int32] = [0, 0]
-        guard Glibc.pipe(&ends) == 0 else { throw Program.Failure("no pipe") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        pipe = ends[1]
-        watcher = Process()
-        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
-        watcher.arguments =
-            ["-c", Self.watching, "watch", folder] + identity + ["\(programs)/postgres", "-D", data]
-        let reading = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
-        watcher.standardInput = reading
-        watcher.standardOutput = FileHandle.nullDevice
-        watcher.standardError = FileHandle.nullDevice
-        try start(watcher)
-        try? reading.close()
-        try await waitUntilReady()
+        command = identity + ["\(programs)/postgres", "-D", data]
+        try await startAgain()
     }
 
     deinit { stop() }
 
     /// Without warning, and removes its folder; returns at once.
-    package func stop() { close(pipe) }
+    package func stop() {
+        watch.withLock { watch in
+            if let watch { close(watch.pipe) }
+            watch = nil
+        }
+    }
+
+    /// Without warning; its data stay. Returns when nothing of it runs any more.
+    package func crash() async throws {
+        _ = FileManager.default.createFile(atPath: folder + "/keep", contents: nil)
+        let watcher = watch.withLock { $0?.watcher }
+        stop()
+        try await eventually("the end of PostgreSQL in \(folder)", limit: 60) { watcher?.isRunning != true }
+        try FileManager.default.removeItem(atPath: folder + "/keep")
+    }
+
+    /// Starts it, for the first time or after a crash, and returns when it takes connections.
+    package func startAgain() async throws {
+        var ends: [Int32] = [0, 0]
+        guard Glibc.pipe(&ends) == 0 else { throw Program.Failure("no pipe") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let watcher = Process()
+        watcher.executableURL = URL(fileURLWithPath: "/bin/sh")
+        watcher.arguments = ["-c", Self.watching, "watch", folder] + command
+        let reading = FileHandle(fileDescriptor: ends[0], closeOnDealloc: false)
+        watcher.standardInput = reading
+        watcher.standardOutput = FileHandle.nullDevice
+        watcher.standardError = FileHandle.nullDevice
+        try start(watcher)
+        close(ends[0])
+        watch.withLock { $0 = (ends[1], watcher) }
+        try await waitUntilReady()
+    }
 
     private static let watching = """
         folder=$1; shift; trap '' INT TERM HUP
-        "$@" >"$folder/log" 2>&1 & server=$!
+        "$@" >>"$folder/log" 2>&1 & server=$!
         read -r none
-        kill -QUIT $server 2>/dev/null; wait $server; rm -rf "$folder"
+        kill -QUIT $server 2>/dev/null; wait $server; [ -e "$folder/keep" ] || rm -rf "$folder"
         """
+
+    private static func freePort(_ address: String) throws(Program.Failure) -> Int {
+        let socket = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var here = sockaddr_in()
+        here.sin_family = sa_family_t(AF_INET)
+        here.sin_addr.s_addr = inet_addr(address)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let bound = withUnsafeMutablePointer(to: &here) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0 }
+        }
+        guard bound else { throw Program.Failure("no free port on \(address)") }
+        return Int(UInt16(bigEndian: here.sin_port))
+    }
 
     private static func append(_ lines: [String], to file: String) throws {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
@@ -119,7 +154,7 @@ package final class PostgreSQLServer: Sendable {
     /// - Parameter schema: a new one of its own; nil: the database's usual ones.
     package func url(database: String = "postgres", schema: String? = nil, user: String? = nil) -> String {
         let path = schema.map { "&options=-csearch_path%3D\($0)" } ?? ""
-        return "postgresql:///\(database)?host=\(folder.replacingOccurrences(of: "/", with: "%2F"))&user=\(user ?? self.user)\(path)"
+        return "postgresql:///\(database)?host=\(folder.replacingOccurrences(of: "/", with: "%2F"))&user=\(user ?? self.user)&port=\(port)\(path)"
     }
 
     private let made = Atomic<Int>(0)
@@ -137,6 +172,6 @@ package final class PostgreSQLServer: Sendable {
     package func run(_ sql: String, database: String = "postgres") async throws -> String {
         guard let programs = Self.programs else { throw Program.Failure("PostgreSQL is missing") }
         return try await Program.succeed(
-            "\(programs)/psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", folder, "-U", user, "-d", database, "-c", sql])
+            "\(programs)/psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", "\(port)", "-U", user, "-d", database, "-c", sql])
     }
 }

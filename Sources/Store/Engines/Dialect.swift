@@ -18,6 +18,8 @@ struct Dialect: Sendable {
     let ownTables: [String]
     /// Clears away what `ownTables` need no longer, at each start.
     let upkeep: @Sendable (_ now: Date) -> [Statement]
+    /// Name of each column of the table `$1`, and its place in the primary key, from 1; 0: not in it.
+    let columnsOfTable: String
     /// What the schema's statements must become.
     let definition: @Sendable (String) -> String
     /// One query for an order's authorizations in their order; nil: a look-up for each costs less.
@@ -28,6 +30,7 @@ struct Dialect: Sendable {
 
     static let sqlite = Dialect(
         forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] },
+        columnsOfTable: "SELECT name, pk FROM pragma_table_info($1)",
         definition: { $0.replacingOccurrences(of: "UNLOGGED ", with: "") },
         authorizationsOfOrder: nil)
 
@@ -37,6 +40,12 @@ struct Dialect: Sendable {
         migrationLock: Statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema()::text, $1))", [.integer(0x6368_616E_6365_7279)]),
         ownTables: [PostgreSQLMark.table],
         upkeep: { now in [PostgreSQLMark.sweep(now: now)] },
+        columnsOfTable: """
+            SELECT a.attname::text, COALESCE(array_position(i.indkey::int2[], a.attnum) + 1, 0)::bigint FROM pg_class c \
+            JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid \
+            LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
+            WHERE n.nspname = current_schema() AND c.relname = $1 AND a.attnum > 0 AND NOT a.attisdropped
+            """,
         definition: { sql in
             // Texts are compared byte by byte, as SQLite does, whatever the database's locale is.
             sql.replacingOccurrences(of: #"\)\s+WITHOUT ROWID"#, with: ")", options: .regularExpression)

@@ -99,13 +99,17 @@ final class PostgreSQLWriter: Committer {
                     return verbs.count == 1 ? .done([error]) : .undone(nil)
                 }
             }
-            if session.failure != nil { return failed(session, mark, outcomes, of: verbs.count) }
+            if session.failure != nil {
+                // If all was committed, then without this verb having learnt what it did.
+                outcomes[index] = .unknownOutcome("the change was stored, but the connection was lost before its answer came (\(place))")
+                return failed(session, mark, outcomes)
+            }
         }
-        do throws(StoreError) { try session.commit() } catch { return failed(session, mark, outcomes, of: verbs.count) }
+        do throws(StoreError) { try session.commit() } catch { return failed(session, mark, outcomes) }
         return .done(outcomes)
     }
 
-    private func failed(_ session: PostgreSQLSession, _ mark: PostgreSQLMark, _ outcomes: [StoreError?], of count: Int) -> Ending {
+    private func failed(_ session: PostgreSQLSession, _ mark: PostgreSQLMark, _ outcomes: [StoreError?]) -> Ending {
         guard let failure = session.failure else { return .undone(nil) }
         if failure.wantsNewConnection { link.drop(failure) } else { session.letGo() }
         // What need not be durable may be done twice.
@@ -125,8 +129,7 @@ final class PostgreSQLWriter: Committer {
             do throws(PostgreSQLFailure) {
                 let connection = try link.use(patience: ContinuousClock.now.duration(to: end), stubborn: true)
                 trips.add()
-                let row = try connection.exchange([mark.question]).first?.answer.rows.first
-                return row?.values.first == .integer(mark.number)
+                return mark.isCommitted(try connection.exchange(mark.question))
             } catch {
                 // A lock that is held is asked for again: the old transaction is still on its way.
                 if error.wantsNewConnection { link.drop(error) }
