@@ -5,23 +5,28 @@ package enum IssuanceBeginning: Sendable, Equatable {
     case begun
     /// The order's status, and the intent while its certificate is not recorded.
     case already(OrderStatus, Intent?)
+    /// The order could have been, but not with this key.
+    case unusable(KeyUse)
 }
 
 extension AuthorityStore {
     /// Moves a ready order to `processing` and stores what is going to be signed; of many at once one begins.
     /// Readiness is judged inside the transaction, at `intent.created`.
+    /// - Parameter key: what the certificate is for; nil: not looked at.
     /// - Throws: `notFound`; `conflict` when serial or id are taken; `broken` when `intent.order` is nil.
     package func beginIssuance(
-        _ intent: Intent, owner: String, leaseUntil: Date
+        _ intent: Intent, for key: KeyToCertify? = nil, owner: String, leaseUntil: Date
     ) async throws(StoreError) -> IssuanceBeginning {
         guard let order = intent.order else { throw .broken("an issuance for an order, without the order") }
         return try await commit { (sql) throws(StoreError) in
-            let (whole, others) = try Self.order(sql, order, isLocked: true, besides: [Self.serialHolder(intent)])
+            let questions = [Self.serialHolder(intent)] + (key?.questions ?? [])
+            let (whole, others) = try Self.order(sql, order, isLocked: true, besides: questions)
             guard let found = whole else { throw .notFound }
             let status = found.status(at: intent.created)
             guard status == .ready else {
                 return .already(status, status == .processing ? try Self.intent(sql, ofOrder: order) : nil)
             }
+            if let use = key?.use(others.dropFirst()), use != .free { return .unusable(use) }
             guard others[0].rows.isEmpty else { throw .conflict("the serial number is taken") }
             let move = Statement(
                 "UPDATE orders SET status = 'processing', certificate = $1 WHERE id = $2 AND status = 'pending'",

@@ -13,6 +13,26 @@ package enum KeyUse: Sendable, Equatable {
     case account
 }
 
+/// A key that is to be certified.
+package struct KeyToCertify: Sendable, Equatable {
+    /// SHA-256 of the subject public key info.
+    package var hash: [UInt8]
+    /// Of the same key as JWK; nil where it cannot be one.
+    package var thumbprint: String?
+    package init(hash: [UInt8], thumbprint: String?) { (self.hash, self.thumbprint) = (hash, thumbprint) }
+
+    var questions: [Statement] {
+        [Statement("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql])]
+            + (thumbprint.map { [Statement("SELECT id FROM accounts WHERE thumbprint = $1", [$0.sql])] } ?? [])
+    }
+
+    /// - Parameter answers: to `questions`.
+    func use(_ answers: some Collection<Answer>) -> KeyUse {
+        if answers.first?.rows.isEmpty == false { return .blocked }
+        return answers.dropFirst().first?.rows.isEmpty == false ? .account : .free
+    }
+}
+
 extension AuthorityStore {
     /// - Parameter blockKey: no certificate for this key again (its owner says it is compromised).
     /// - Throws: `notFound`.
@@ -80,17 +100,8 @@ extension AuthorityStore {
     }
 
     /// What speaks against a key of a certificate, in one reading.
-    /// - Parameters:
-    ///   - hash: SHA-256 of the subject public key info.
-    ///   - thumbprint: of the same key as JWK, where it can be one.
-    package func use(ofKey hash: [UInt8], thumbprint: String?) async throws(StoreError) -> KeyUse {
-        try await read(snapshot: thumbprint != nil) { (sql) throws(StoreError) in
-            var questions = [Statement("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql])]
-            if let thumbprint { questions.append(Statement("SELECT id FROM accounts WHERE thumbprint = $1", [thumbprint.sql])) }
-            let answers = try sql.batch(questions)
-            if !answers[0].rows.isEmpty { return .blocked }
-            return answers.last?.rows.isEmpty == false ? .account : .free
-        }
+    package func use(of key: KeyToCertify) async throws(StoreError) -> KeyUse {
+        try await read(snapshot: key.thumbprint != nil) { (sql) throws(StoreError) in key.use(try sql.batch(key.questions)) }
     }
 
     private static func blocking(_ hash: [UInt8], _ now: Date) -> Statement {
