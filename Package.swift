@@ -81,7 +81,9 @@ let package = Package(
                 "ACME", "Measures", "Faults",
             ]),
         room("Signing", crypto + x509 + ["PKIX"]),
-        room("Authority", crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room(
+            "Authority",
+            crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
             crypto + nio + [
@@ -125,7 +127,8 @@ let package = Package(
                 logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
+        suite(
+            "ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),
