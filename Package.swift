@@ -58,7 +58,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -86,10 +85,7 @@ let package = Package(
             crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            crypto + nio + [
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority",
-            ]),
+            crypto + nio + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority"]),
         command(
             "chanceryd",
             crypto + nio + [

@@ -21,8 +21,8 @@ package final class CounterFamily<Value: LabelValue>: Sendable {
 
     package init() {}
 
-    package func add(_ value: Value, _ more: Int = 1) { counters[value.place].add(more) }
-    package subscript(_ value: Value) -> Int { counters[value.place].value }
+    package func add(_ value: Value) { counters[value.place].add() }
+    package subscript(_ value: Value) -> Counter { counters[value.place] }
 
     /// All values, also those that never occurred: a rate can only be told of a counter that was there before it rose.
     package func samples(_ label: String) -> [Reading.Sample] {

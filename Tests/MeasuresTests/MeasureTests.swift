@@ -84,7 +84,7 @@ struct MeasureTests {
 
     @Test func `values that never occurred are told where rates need them and left out where they are many`() {
         let (family, table, times) = (CounterFamily<Colour>(), CounterTable<Colour, Colour>(), HistogramFamily<Colour>())
-        family.add(.blue, 2)
+        family[.blue].add(2)
         table.add(.red, .red)
         times[.blue].observe(.milliseconds(1))
         #expect(family.samples("c").map(\.value) == [0, 2])

@@ -47,6 +47,10 @@ struct WatchingTests {
             "chancery_problems_total{type=\"badCSR\"} 0", "test_of_another_room 7",
         ] { #expect(metrics.text.contains(line + "\n"), "\(line)") }
         #expect(!metrics.text.contains("nowhere"))
+        // Each request came on a connection of its own, of which the last is still open.
+        #expect(metrics.text.contains("chancery_connections_total{listener=\"https\"} 4\n"))
+        let open = metrics.text.firstMatch(of: /chancery_connections_open\{listener="https"\} (\d+)/)
+        #expect(try (1...4).contains(#require(Int(#require(open).output.1))))
         for line in metrics.text.split(separator: "\n") where !line.hasPrefix("#") {
             #expect(line.split(separator: " ").count == 2)
             #expect(Double(line.split(separator: " ").last ?? "") != nil)

@@ -7,6 +7,9 @@ final class WebMeasures: Sendable {
     private let requests = CounterTable<RouteName, StatusLabel>()
     private let requestTime = HistogramFamily<RouteName>()
     private let problems = CounterFamily<ProblemLabel>()
+    let connections = GaugeFamily<ListenerKind>()
+    let connectionLimit = GaugeFamily<ListenerKind>()
+    let accepted = CounterFamily<ListenerKind>()
 
     /// - Parameter problem: the last part of its type.
     func count(_ route: RouteName, status: Int, problem: String?, _ taken: TimeAmount) {
@@ -24,6 +27,11 @@ final class WebMeasures: Sendable {
                 "chancery_http_request_seconds", .histogram, "Time from a request's header to its answer.",
                 requestTime.samples("route")),
             Reading("chancery_problems_total", .counter, "Problem documents sent.", problems.samples("type")),
+            Reading("chancery_connections_open", .gauge, "Connections that are open now.", connections.samples("listener")),
+            Reading(
+                "chancery_connections_limit", .gauge, "How many may be open; further ones wait in the system's queue.",
+                connectionLimit.samples("listener")),
+            Reading("chancery_connections_total", .counter, "Connections accepted.", accepted.samples("listener")),
         ]
     }
 }
