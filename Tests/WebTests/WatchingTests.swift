@@ -5,7 +5,8 @@ import Measures
 import Testing
 import Tracing
 import Validation
-import Web
+
+@testable import Web
 
 /// Health, readiness, metrics and traces.
 struct WatchingTests {
@@ -56,6 +57,15 @@ struct WatchingTests {
             #expect(Double(line.split(separator: " ").last ?? "") != nil)
         }
         try await world.stop()
+    }
+
+    @Test func `a status or problem that is not on the list is counted as other`() {
+        for status in [200, 503] { #expect(StatusLabel(status).text == String(status)) }
+        for status in [0, 299, 999, -1, Int.max] { #expect(StatusLabel(status).text == "other") }
+        #expect(StatusLabel.allCases.map(\.place) == Array(0..<StatusLabel.allCases.count))
+        #expect(ProblemLabel("badNonce").text == "badNonce")
+        for name in ["", "alreadyGone", "other"] { #expect(ProblemLabel(name).text == "other") }
+        #expect(Set(ProblemLabel.allCases.map(\.text)).count == ProblemLabel.allCases.count)
     }
 
     @Test func `with a listener of their own metrics are nowhere else, and nothing else is there`() async throws {

@@ -45,10 +45,10 @@ struct StatusLabel: LabelValue {
     ]
     static let allCases = codes.map { StatusLabel($0) } + [StatusLabel(0)]
 
-    let code: Int
-    init(_ code: Int) { self.code = Self.codes.contains(code) ? code : 0 }
+    let place: Int
+    init(_ code: Int) { place = Self.codes.firstIndex(of: code) ?? Self.codes.count }
 
-    var text: String { code == 0 ? "other" : String(code) }
+    var text: String { place < Self.codes.count ? String(Self.codes[place]) : "other" }
 }
 
 /// The error types of RFC 8555, and `other`.
