@@ -135,9 +135,13 @@ extension ReadinessCheck {
             switch error.kind {
             case .busy: ("The database is busy.", "Look at the load; another process may hold the database.")
             case .full: ("The disk is full.", "Make room; nothing acknowledged is lost, and the server goes on by itself.")
+            case .shortage:
+                (
+                    "File descriptors or memory ran out.",
+                    "Raise LimitNOFILE or the memory limit of the unit; the server goes on by itself."
+                )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
-            case .device: ("Reading or writing failed below the database.", "Look at the disk.")
-            case .shortage: ("Files or memory ran out.", "Raise the limits of the service, or give the machine more memory.")
+            case .device: ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
             case .unavailable, .unknownOutcome:
                 ("The database server cannot be reached.", "Start it, or correct `database`; the server goes on by itself.")
