@@ -25,14 +25,15 @@ struct Dialect: Sendable {
     /// One query for an order's authorizations in their order; nil: a look-up for each costs less.
     let authorizationsOfOrder: (@Sendable (_ columns: String, _ lock: String) -> String)?
 
-    /// `forUpdate` and `forShare` for one table of a join.
-    func lock(_ words: String, of table: String) -> String { words.isEmpty ? "" : "\(words) OF \(table)" }
+    /// The first table of a join, to be walked along `key` behind the statement's first parameter; a planner that knows no numbers yet may
+    /// begin with the larger table else.
+    let leading: @Sendable (_ table: String, _ key: String) -> String
 
     static let sqlite = Dialect(
         forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] },
         columnsOfTable: "SELECT name, pk FROM pragma_table_info($1)",
         definition: { $0.replacingOccurrences(of: "UNLOGGED ", with: "") },
-        authorizationsOfOrder: nil)
+        authorizationsOfOrder: nil, leading: { table, _ in table })
 
     static let postgreSQL = Dialect(
         forUpdate: " FOR UPDATE", forShare: " FOR SHARE", forUpdateSkipLocked: " FOR UPDATE SKIP LOCKED",
@@ -57,5 +58,5 @@ struct Dialect: Sendable {
             JOIN authorizations a ON a.id = substr(o.authorizations, place, 16) WHERE o.id = $1 ORDER BY place\
             \(lock.isEmpty ? "" : "\(lock) OF a")
             """
-        })
+        }, leading: { table, key in "(SELECT * FROM \(table) WHERE \(key) > $1 ORDER BY \(key) OFFSET 0)" })
 }

@@ -31,9 +31,9 @@ extension AuthorityStore {
     package func certificates(
         _ filter: CertificateFilter = CertificateFilter(), after last: StoredCertificate? = nil, limit: Int
     ) async throws(StoreError) -> [StoredCertificate] {
-        let (query, parameters) = filter.query(after: last, limit: limit)
-        return try await read { (sql) throws(StoreError) in
-            try sql.rows(query, parameters).map { (row) throws(StoreError) in try StoredCertificate(row) }
+        try await read { (sql) throws(StoreError) in
+            let (query, parameters) = filter.query(after: last, limit: limit, sql.dialect)
+            return try sql.rows(query, parameters).map { (row) throws(StoreError) in try StoredCertificate(row) }
         }
     }
 
@@ -66,7 +66,7 @@ extension AuthorityStore {
 
 extension CertificateFilter {
     /// The narrowest table leads, so that each form has an index to walk along.
-    func query(after last: StoredCertificate?, limit: Int) -> (String, [SQLValue]) {
+    func query(after last: StoredCertificate?, limit: Int, _ dialect: Dialect) -> (String, [SQLValue]) {
         var parameters: [SQLValue] = []
         func next(_ value: SQLValue) -> String {
             parameters.append(value)
@@ -79,7 +79,7 @@ extension CertificateFilter {
                 "certificate_names n JOIN certificates c ON c.id = n.certificate LEFT JOIN revocations r ON r.certificate = c.id"
             key = "n.certificate"
         } else if revoked == true, account == nil, keyHash == nil {
-            tables = "revocations r JOIN certificates c ON c.id = r.certificate"
+            tables = "\(dialect.leading("revocations", "certificate")) r JOIN certificates c ON c.id = r.certificate"
             key = "r.certificate"
         }
         var order = key
