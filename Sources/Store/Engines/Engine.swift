@@ -65,7 +65,9 @@ extension Session {
     /// One last statement.
     @discardableResult
     func conclude(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> Answer {
-        guard let answer = try conclude([Statement(sql, parameters)]).first else { throw .broken("a statement without an answer") }
+        guard let answer = try conclude([Statement(sql, parameters)]).first else {
+            throw .broken("a statement without an answer")
+        }
         return answer
     }
 }

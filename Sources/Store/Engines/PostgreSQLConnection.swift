@@ -190,7 +190,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { Self.line($0) }
         failure = PostgreSQLFailure(
-            state: state, message: primary ?? Self.line(PQresultErrorMessage(result)), isLost: PQstatus(connection) == CONNECTION_BAD)
+            state: state, message: primary ?? Self.line(PQresultErrorMessage(result)),
+            isLost: PQstatus(connection) == CONNECTION_BAD)
     }
 
     private func endOfResults(before end: ContinuousClock.Instant) throws(PostgreSQLFailure) {
@@ -244,7 +245,10 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// "not available".
     private static func state(ofRefusal message: String) -> String {
         if message.contains("does not exist") && message.contains("database") { return "3D000" }
-        let words = ["password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed", "certificate"]
+        let words = [
+            "password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed",
+            "certificate",
+        ]
         return words.contains(where: message.contains) ? "28000" : ""
     }
 }
