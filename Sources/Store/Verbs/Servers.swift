@@ -21,7 +21,7 @@ extension AuthorityStore {
     /// Writes a server down, or again after it was struck off.
     package func join(_ server: StoredServer) async throws(StoreError) {
         try await commitLightly { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 """
                 INSERT INTO servers (id, name, url, started, beat) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (id) DO UPDATE SET beat = servers.beat + 1
@@ -64,10 +64,13 @@ extension AuthorityStore {
     }
 
     private static func release(_ owner: String, _ now: Date, _ sql: any Session) throws(StoreError) {
-        for sort in WorkItem.Sort.allCases {
-            try sql.run("UPDATE work SET owner = '', due = $1 WHERE sort = $2 AND owner = $3", [now.sql, sort.sql, owner.sql])
+        let works = WorkItem.Sort.allCases.map { sort in
+            Statement("UPDATE work SET owner = '', due = $1 WHERE sort = $2 AND owner = $3", [now.sql, sort.sql, owner.sql])
         }
-        for duty in Duty.all { try sql.run("UPDATE duties SET until = 0 WHERE name = $1 AND owner = $2", [duty.sql, owner.sql]) }
+        let duties = Duty.all.map { duty in
+            Statement("UPDATE duties SET until = 0 WHERE name = $1 AND owner = $2", [duty.sql, owner.sql])
+        }
+        try sql.conclude(works + duties)
     }
 
     private static func servers(_ sql: any Session) throws(StoreError) -> [StoredServer] {
