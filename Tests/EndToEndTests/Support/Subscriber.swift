@@ -12,11 +12,18 @@ struct Subscriber: Sendable {
         account = try await Self.client(authority).createAccount(key, termsAgreed: true).account
     }
 
+    init(_ account: ACMEAccount) { self.account = account }
+
     static func client(_ authority: TestAuthority) throws -> ACMEClient {
+        try client(authority.directory, root: authority.root)
+    }
+
+    /// - Parameter root: the file of the root to trust.
+    static func client(_ directory: String, root: String) throws -> ACMEClient {
         var configuration = ACMEClient.Configuration(product: "end-to-end/1")
-        configuration.trustRoots = [try String(contentsOfFile: authority.root, encoding: .utf8)]
+        configuration.trustRoots = [try String(contentsOfFile: root, encoding: .utf8)]
         configuration.patience = .seconds(20)
-        return try ACMEClient(directory: authority.directory, configuration: configuration)
+        return try ACMEClient(directory: directory, configuration: configuration)
     }
 
     /// Answers one challenge of each authorization of an order and waits until all are decided, for better or worse.
