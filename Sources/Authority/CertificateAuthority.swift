@@ -28,7 +28,9 @@ package final class CertificateAuthority: Sendable {
     let around: Surroundings
     let log: Logger
     let consent: Consent
+    let measures = AuthorityMeasures()
     let accounts: AccountCache
+    let earlierLists = EarlierLists()
 
     /// - Parameters:
     ///   - validate: asks the target of a challenge, within its own deadline.
@@ -44,7 +46,9 @@ package final class CertificateAuthority: Sendable {
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         consent = Consent(key: surroundings.random(32))
         let owner = surroundings.random(8).hex
-        let shop = Shop(store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner)
+        let shop = Shop(
+            store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner,
+            measures: measures)
         validations = ValidationWorker(shop, validate: validate)
         issuances = IssuanceWorker(shop)
         publisher = Publisher(shop)
@@ -75,14 +79,15 @@ struct Shop: Sendable {
     let log: Logger
     /// This process, in the store's leases.
     let owner: String
+    let measures: AuthorityMeasures
     private let clock = ClockWatch()
 
     init(
         store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy, around: Surroundings, log: Logger,
-        owner: String
+        owner: String, measures: AuthorityMeasures
     ) {
         (self.store, self.issuer, self.urls, self.policy) = (store, issuer, urls, policy)
-        (self.around, self.log, self.owner) = (around, log, owner)
+        (self.around, self.log, self.owner, self.measures) = (around, log, owner, measures)
     }
 
     /// Whether other servers may be at work on the same database.

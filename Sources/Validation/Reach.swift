@@ -117,6 +117,7 @@ package struct Reach: Sendable {
                     throw Problem(
                         .connection, 400, "Asking \(address) port \(port) for \(what), the connection failed: \(reason).")
                 case .cancelled: throw Problem(.serverInternal, 503, "The validation was interrupted.")
+                case .short(let of): throw Problem(.serverInternal, 503, "This server has no \(of) left; it will ask again.")
                 }
             }
         }

@@ -59,6 +59,21 @@ struct WorkerTests {
         #expect(try await house.store.authorization(id)?.status == .valid)
     }
 
+    @Test func `what this server lacks itself does not count against the target`() async throws {
+        let house = try await House()
+        let account = try await house.account()
+        let order = try await house.order(["a.example"], account)
+        let id = order.authorizations[0].id
+        house.world.say("a.example", .failure(Problem(.serverInternal, 503, "This server has no file descriptors left.")))
+        _ = try await house.authority.respond(id, .http01, for: account.id)
+        while house.world.queries <= house.authority.policy.validationAttempts { await Task.yield() }
+        let waiting = try #require(try await house.store.authorization(id))
+        #expect(waiting.status == .pending && waiting.challenge(.http01)?.attempts == 0)
+        house.world.say("a.example", World.success)
+        await house.authority.validations.settled()
+        #expect(try await house.store.authorization(id)?.status == .valid)
+    }
+
     @Test func `a running issuance worker finishes what a failing signer left`() async throws {
         let house = try await House()
         let account = try await house.account()

@@ -1,7 +1,7 @@
 internal import Synchronization
 
 /// One result that many may wait for, each as long as it likes.
-final class Outcome<Value: Sendable>: Sendable {
+package final class Outcome<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var waiting: [Int: CheckedContinuation<Value?, Never>] = [:]
@@ -9,8 +9,10 @@ final class Outcome<Value: Sendable>: Sendable {
     }
     private let state = Mutex(State())
 
+    package init() {}
+
     /// The first value stands.
-    func settle(_ value: Value) {
+    package func settle(_ value: Value) {
         let waiting = state.withLock { state in
             guard state.value == nil else { return [CheckedContinuation<Value?, Never>]() }
             state.value = value
@@ -21,7 +23,7 @@ final class Outcome<Value: Sendable>: Sendable {
     }
 
     /// Nil when the time is over, or the waiting task is cancelled, before there is a value.
-    func value(within time: Duration, _ around: Surroundings) async -> Value? {
+    package func value(within time: Duration, _ around: Surroundings) async -> Value? {
         let place = state.withLock { state in
             state.next += 1
             return state.next

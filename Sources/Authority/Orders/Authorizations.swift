@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 package import Store
@@ -54,10 +55,12 @@ extension CertificateAuthority {
                 "The authorization is \(found.status(at: around.now()).rawValue); its challenges can no longer be answered.")
         }
         let thumbprint = try await activeAccount(account).key.thumbprint
+        crashPoint("challenge.answer.before")
         let outcome = try await stored { () async throws(StoreError) in
             try await store.beginValidation(
                 id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
         }
+        crashPoint("challenge.answer.after")
         if outcome.begun { validations.take(duty, outcome.authorization, thumbprint: thumbprint) }
         return outcome.authorization
     }

@@ -1,9 +1,12 @@
 internal import ACME
+internal import Faults
 package import Foundation
 internal import Logging
+internal import Measures
 internal import ServiceLifecycle
 internal import Store
 internal import Synchronization
+internal import Tracing
 internal import Validation
 
 /// Asks the targets of challenges that were answered (RFC 8555 section 8.2): at once when the client answers, again after each delay of the
@@ -54,12 +57,17 @@ package final class ValidationWorker: Service, Sendable {
             guard let (attempt, earlier) = try await attempt(duty, known, thumbprint: thumbprint) else { return }
             var failures = earlier
             while true {
-                let result = await gate.pass { await validate(attempt) }
+                let result = await gate.pass { await ask(attempt) }
                 guard case .failure(let problem) = result else {
                     return try await succeed(duty, attempt, result)
                 }
                 // A query that ended because the process does is no failure of the target's.
                 if Task.isCancelled { return }
+                // Nor is what this server lacks itself: asked again for as long as someone waits for it.
+                if problem.status == 503 {
+                    guard try await rest(duty, shop.policy.validationDelays.first ?? .seconds(3), bell) else { return }
+                    continue
+                }
                 failures.append(problem)
                 guard failures.count < shop.policy.validationAttempts else { return try await fail(duty, failures) }
                 let delay = shop.policy.validationDelays[failures.count - 1]
@@ -77,6 +85,35 @@ package final class ValidationWorker: Service, Sendable {
             shop.log.error(
                 "a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
         }
+    }
+
+    private func ask(_ attempt: Attempt) async -> Result<Evidence, Problem> {
+        let began = ContinuousClock.now
+        let result = await Trace.span(
+            "validate " + attempt.type.rawValue, ofKind: .client, ["chancery.name": .string(attempt.name)]
+        ) {
+            let result = await validate(attempt)
+            if case .failure(let problem) = result {
+                Trace.note(["chancery.problem": .string(problem.errorType?.rawValue ?? "other")])
+                Trace.fail()
+            }
+            return result
+        }
+        shop.measures.attemptTime[attempt.type].observe(began.duration(to: .now))
+        shop.measures.attempts.add(attempt.type, ValidationResult(result))
+        return result
+    }
+
+    /// Between two queries, of which the first counted for nothing.
+    /// - Returns: false when the duty is over, or another's.
+    private func rest(_ duty: Duty, _ delay: Duration, _ bell: Bell) async throws(StoreError) -> Bool {
+        let until = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
+        let item = WorkItem(
+            kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until, attempts: 0)
+        guard try await shop.store.extendLease(item, until: until) else { return false }
+        await bell.rest(delay, shop.around)
+        if Task.isCancelled { return false }
+        return try await isWanted(duty)
     }
 
     /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
@@ -107,7 +144,10 @@ package final class ValidationWorker: Service, Sendable {
         guard case .success(let evidence) = result else { return }
         let now = shop.around.now()
         let until = now.addingTimeInterval(shop.policy.authorizationLifetime.inSeconds).wholeSeconds
+        crashPoint("challenge.verdict.before")
         try await shop.store.recordVerdict(duty.authorization, duty.type, .valid(until: until), at: now)
+        shop.measures.verdicts.add(duty.type, .valid)
+        crashPoint("challenge.verdict.after")
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["name"] = "\(attempt.name)"
         metadata["type"] = "\(duty.type.rawValue)"
@@ -116,7 +156,9 @@ package final class ValidationWorker: Service, Sendable {
     }
 
     private func fail(_ duty: Duty, _ failures: [Problem]) async throws(StoreError) {
-        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(Self.summary(failures)), at: shop.around.now())
+        let problem = Self.summary(failures)
+        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(problem), at: shop.around.now())
+        shop.measures.verdicts.add(duty.type, ValidationResult(.failure(problem)))
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["type"] = "\(duty.type.rawValue)"
         metadata["problem"] = "\(failures.last?.detail ?? "")"

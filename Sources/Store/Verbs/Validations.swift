@@ -22,7 +22,7 @@ extension AuthorityStore {
             guard found.status(at: now) == .pending, found.challenges[index].status == .pending else { return (found, false) }
             found.challenges[index].status = .processing
             try Self.update(found, version: version, sql)
-            try Self.insertWork(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, sql)
+            try Self.insertWork(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, since: now, sql)
             return (found, true)
         }
     }
