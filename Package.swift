@@ -67,6 +67,7 @@ let package = Package(
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
 
         room("Faults", []),
         room("Measures", [tracing]),
@@ -78,7 +79,7 @@ let package = Package(
             "Store",
             [
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
-                "ACME", "Measures", "Faults",
+                "ACME", "Measures", "Faults", "CPostgres",
             ]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room("Authority", crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),

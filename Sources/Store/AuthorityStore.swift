@@ -12,21 +12,44 @@ package final class AuthorityStore: Sendable {
         case tool
     }
 
-    /// Whether other servers may be at work on the same database.
-    package var isShared: Bool { false }
-
     let engine: any Engine
     let queue: CommitQueue
+    /// For what need not be on disk when it is acknowledged; nil: `queue` does it.
+    private let light: (engine: any Engine, queue: CommitQueue)?
     let measures: StoreMeasures
     let sweepCursor = Mutex(SweepCursor())
     let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
-    private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
+    private init(engine: any Engine, light: (any Engine)?, lock: ServeLock?, capacity: Int) {
         self.engine = engine
         self.lock = Mutex(lock)
         measures = StoreMeasures()
+        self.light = light.map { [measures] in ($0, CommitQueue($0, capacity: capacity, measures: measures)) }
         queue = CommitQueue(engine, capacity: capacity, measures: measures)
+    }
+
+    /// Opens the database that `location` names.
+    /// - Throws: as `open(path:)`; `unavailable`, `unsuitable`.
+    package static func open(
+        _ location: DatabaseLocation, mode: Mode = .serve, now: Date, capacity: Int = 4096
+    ) async throws(StoreError) -> AuthorityStore {
+        switch location {
+        case .sqlite(let path): return try await open(path: path, mode: mode, now: now, capacity: capacity)
+        case .postgreSQL(let address):
+            var options = PostgreSQLOptions()
+            if mode == .tool { options.readers = 1 }
+            let engine = try await PostgreSQLEngine.opening(address, options)
+            var light: PostgreSQLEngine?
+            if mode == .serve {
+                (options.readers, options.isLight) = (0, true)
+                do throws(StoreError) { light = try await PostgreSQLEngine.opening(address, options) } catch {
+                    engine.close()
+                    throw error
+                }
+            }
+            return try await open(engine, light: light, path: address.place, lock: nil, mode: mode, now: now, capacity: capacity)
+        }
     }
 
     /// - Parameters:
@@ -49,9 +72,9 @@ package final class AuthorityStore: Sendable {
     }
 
     static func open(
-        _ engine: any Engine, path: String, lock: ServeLock?, mode: Mode, now: Date, capacity: Int = 4096
+        _ engine: any Engine, light: (any Engine)? = nil, path: String, lock: ServeLock?, mode: Mode, now: Date, capacity: Int = 4096
     ) async throws(StoreError) -> AuthorityStore {
-        let store = AuthorityStore(engine: engine, lock: lock, capacity: capacity)
+        let store = AuthorityStore(engine: engine, light: light, lock: lock, capacity: capacity)
         do throws(StoreError) {
             try await store.commit { (sql) throws(StoreError) in
                 try Schema.prepare(sql, path: path, mayMigrate: mode == .serve, now: now)
@@ -65,6 +88,8 @@ package final class AuthorityStore: Sendable {
 
     /// Refuses new verbs, finishes those taken on, then closes the database and gives up the folder.
     package func close() async {
+        await light?.queue.close()
+        light?.engine.close()
         await queue.close()
         engine.close()
         lock.withLock { $0 = nil }
@@ -75,11 +100,23 @@ package final class AuthorityStore: Sendable {
 
     package var statistics: CommitStatistics { queue.statistics }
 
+    /// Messages to the database and back since it was opened; 0 where it is in this process.
+    package var roundTrips: Int { engine.roundTrips + (light?.engine.roundTrips ?? 0) }
+
+    /// Whether other servers may work on the same database now.
+    package var isShared: Bool { engine.isShared }
+
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
     /// - Parameter name: of the verb, for traces.
     @discardableResult
     func commit<T: Sendable>(
         name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        try await commit(name, in: queue, verb)
+    }
+
+    private func commit<T: Sendable>(
+        _ name: String, in queue: CommitQueue, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         let began = ContinuousClock.now
         do throws(StoreError) {
@@ -99,14 +136,14 @@ package final class AuthorityStore: Sendable {
     func commitLightly<T: Sendable>(
         name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await commit(name: name, verb)
+        try await commit(name, in: light?.queue ?? queue, verb)
     }
 
     /// - Parameters:
     ///   - snapshot: needed where more than one statement must see the same state.
     ///   - name: of the verb, for traces.
     func read<T: Sendable>(
-        snapshot: Bool = false, name: String = #function, _ body: (any Session) throws(StoreError) -> T
+        snapshot: Bool = false, name: String = #function, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         let began = ContinuousClock.now
         do throws(StoreError) {

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// The tables, version by version. Written in PostgreSQL's words, all of which SQLite takes; `WITHOUT ROWID` (one B-tree
-/// instead of two, for short rows found by their key) is SQLite's own.
+/// instead of two, for short rows found by their key) is SQLite's own, and left out elsewhere (`Dialect.definition`).
 enum Schema {
     struct Migration {
         let name: String
@@ -18,16 +18,28 @@ enum Schema {
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
     static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
-        let found = try version(sql, path: path)
         let known = migrations.count
+        var found = try version(sql, path: path)
         guard found <= known else { throw .newerSchema(found: found, known: known) }
-        if found == known { return }
-        guard mayMigrate else { throw .olderSchema(found: found, known: known) }
+        if found < known {
+            guard mayMigrate else { throw .olderSchema(found: found, known: known) }
+            // Two servers may start at once on one database: the second finds the first's work.
+            if let lock = sql.dialect.migrationLock {
+                _ = try sql.rows(lock.sql, lock.parameters)
+                found = try version(sql, path: path)
+            }
+            try migrate(sql, from: found, now: now)
+        }
+        if mayMigrate { try sql.batch(sql.dialect.upkeep(now)) }
+    }
+
+    private static func migrate(_ sql: any Session, from found: Int, now: Date) throws(StoreError) {
         if found == 0 {
             try sql.run("CREATE TABLE migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)", [])
+            for statement in sql.dialect.ownTables { try sql.run(statement, []) }
         }
         for (index, migration) in migrations.enumerated().dropFirst(found) {
-            for statement in migration.statements { try sql.run(statement.replacing("UNLOGGED ", with: ""), []) }
+            for statement in migration.statements { try sql.run(sql.dialect.definition(statement), []) }
             try sql.run(
                 "INSERT INTO migrations (version, name, applied) VALUES ($1, $2, $3)",
                 [.integer(Int64(index + 1)), .text(migration.name), now.sql])

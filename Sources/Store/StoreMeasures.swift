@@ -34,7 +34,8 @@ extension AuthorityStore {
 extension StoreError {
     /// The case by its name alone, for metrics.
     package enum Kind: String, LabelValue {
-        case busy, conflict, notFound, full, device, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken
+        case busy, conflict, notFound, full, device, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken,
+            unavailable, unsuitable, unknownOutcome, shortage
     }
 
     package var kind: Kind {
@@ -50,6 +51,10 @@ extension StoreError {
         case .missing: .missing
         case .newerSchema: .newerSchema
         case .olderSchema: .olderSchema
+        case .unavailable: .unavailable
+        case .unsuitable: .unsuitable
+        case .unknownOutcome: .unknownOutcome
+        case .shortage: .shortage
         case .closed: .closed
         case .broken: .broken
         }

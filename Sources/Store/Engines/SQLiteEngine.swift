@@ -86,7 +86,13 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    func read<T: Sendable>(snapshot: Bool, _ body: (any Session) throws(StoreError) -> T) async throws(StoreError) -> T {
+    /// Another server on the same file is refused.
+    var isShared: Bool { false }
+    var roundTrips: Int { 0 }
+
+    func read<T: Sendable>(
+        snapshot: Bool, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
         try readNow(snapshot: snapshot, body)
     }
 

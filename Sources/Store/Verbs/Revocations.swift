@@ -13,9 +13,12 @@ extension AuthorityStore {
     ) async throws(StoreError) -> RevocationOutcome {
         try await commit { (sql) throws(StoreError) in
             guard var found = try Self.certificate(sql, issuer: issuer, serial: serial) else { throw .notFound }
-            if blockKey { try Self.block(found.keyHash, now, sql) }
-            if let revoked = found.revoked { return .already(at: revoked.at, reason: revoked.reason) }
-            try sql.run(
+            let blocking = blockKey ? [Self.blocking(found.keyHash, now)] : []
+            if let revoked = found.revoked {
+                try sql.conclude(blocking)
+                return .already(at: revoked.at, reason: revoked.reason)
+            }
+            let insertion = Statement(
                 """
                 INSERT INTO revocations (certificate, issuer, serial, revoked, reason, not_after, listed_until)
                 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -24,12 +27,14 @@ extension AuthorityStore {
                     found.id.sql, issuer.sql, serial.sql, now.sql, reason.sql(\.sql), found.notAfter.sql,
                     max(found.notAfter, now).sql,
                 ])
-            try sql.run(
+            let count = Statement(
                 """
                 INSERT INTO revocation_counts (issuer, number) VALUES ($1, 1)
                 ON CONFLICT (issuer) DO UPDATE SET number = revocation_counts.number + 1
                 """,
                 [issuer.sql])
+            // Where another server revokes it between the two, the primary key refuses, and the verb is run again.
+            try sql.conclude(blocking + [insertion, count])
             found.revoked = StoredCertificate.Revocation(at: now, reason: reason)
             return .revoked(found)
         }
@@ -56,7 +61,7 @@ extension AuthorityStore {
     }
 
     package func blockKey(_ hash: [UInt8], at now: Date) async throws(StoreError) {
-        try await commit { (sql) throws(StoreError) in try Self.block(hash, now, sql) }
+        try await commit { (sql) throws(StoreError) in try sql.conclude([Self.blocking(hash, now)]) }
     }
 
     /// - Parameter hash: SHA-256 of the subject public key info.
@@ -66,8 +71,8 @@ extension AuthorityStore {
         }
     }
 
-    private static func block(_ hash: [UInt8], _ now: Date, _ sql: any Session) throws(StoreError) {
-        try sql.run(
+    private static func blocking(_ hash: [UInt8], _ now: Date) -> Statement {
+        Statement(
             "INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, $2) ON CONFLICT (key_hash) DO NOTHING",
             [hash.sql, now.sql])
     }

@@ -1,21 +1,19 @@
+import Authority
 import Crypto
 import Foundation
-import Authority
 import Store
 
 /// Whether a data folder may serve a database that several servers share: one authority, made once, the same in every folder.
 struct Membership {
     let database: DatabaseLocation
     let folder: DataFolder
-    let now: @Sendable () -> Date
-    /// Shows how long another server's number stands still.
-    let sleep: @Sendable (Duration) async throws -> Void
+    let around: Surroundings
 
     /// Before anything is made in the folder. Brings the database up to date.
     /// - Throws: `.keyFile` naming the folder to copy, when the authority has been made, or is being made, elsewhere.
     func begin(_ state: DataFolder.State) async throws {
         guard case .postgreSQL = database else { return }
-        switch try await withDatabase({ store throws(StoreError) in try await store.beginFounding(place, now: now()) }) {
+        switch try await withDatabase({ store throws(StoreError) in try await store.beginFounding(place, now: around.now()) }) {
         case .yours: return
         case .begun(let elsewhere):
             throw Failure(
@@ -36,7 +34,7 @@ struct Membership {
     func finish(_ issuer: Issuer) async throws {
         guard case .postgreSQL = database else { return }
         let own = Founder(root: Array(SHA256.hash(data: issuer.root.der)), issuer: issuer.id, place: place)
-        let stored = try await withDatabase { store throws(StoreError) in try await store.found(own, now: now()) }
+        let stored = try await withDatabase { store throws(StoreError) in try await store.found(own, now: around.now()) }
         guard stored.root == own.root else {
             throw Failure(
                 .keyFile,
@@ -60,7 +58,7 @@ struct Membership {
         let before = try await withDatabase { store throws(StoreError) in try await store.servers() }
         guard !before.isEmpty else { return false }
         // More than two of their beats.
-        try await sleep(.seconds(5))
+        try await around.sleep(.seconds(5))
         let after = try await withDatabase { store throws(StoreError) in try await store.servers() }
         return after.contains { server in !before.contains(server) }
     }
@@ -69,7 +67,7 @@ struct Membership {
         _ body: (AuthorityStore) async throws(StoreError) -> Value
     ) async throws(Failure) -> Value {
         do throws(StoreError) {
-            let store = try await AuthorityStore.open(database, mode: .serve, now: now())
+            let store = try await AuthorityStore.open(database, mode: .serve, now: around.now())
             do throws(StoreError) {
                 let value = try await body(store)
                 await store.close()
