@@ -126,7 +126,7 @@ let package = Package(
                 logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),

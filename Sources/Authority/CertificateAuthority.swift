@@ -28,6 +28,7 @@ package final class CertificateAuthority: Sendable {
     let around: Surroundings
     let log: Logger
     let consent: Consent
+    let deadlines: Deadlines
     let measures = AuthorityMeasures()
     let accounts: AccountCache
     let earlierLists = EarlierLists()
@@ -45,11 +46,12 @@ package final class CertificateAuthority: Sendable {
         policy.issuerConstraints = issuer.description.permittedNames
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         consent = Consent(key: surroundings.random(32))
+        deadlines = Deadlines(uptime: surroundings.uptime, sleep: surroundings.sleep)
         let owner = surroundings.random(8).hex
         let shop = Shop(
             store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner,
             measures: measures)
-        validations = ValidationWorker(shop, validate: validate)
+        validations = ValidationWorker(shop, deadlines: deadlines, validate: validate)
         issuances = IssuanceWorker(shop)
         publisher = Publisher(shop)
         sweeper = Sweeper(shop)

@@ -34,8 +34,8 @@ extension AuthorityStore {
 extension StoreError {
     /// The case by its name alone, for metrics.
     package enum Kind: String, LabelValue {
-        case busy, conflict, notFound, full, device, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken,
-            unavailable, unsuitable, unknownOutcome, shortage
+        case busy, conflict, notFound, full, device, shortage, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken
+        case unavailable, unsuitable, unknownOutcome
     }
 
     package var kind: Kind {
@@ -45,6 +45,7 @@ extension StoreError {
         case .notFound: .notFound
         case .full: .full
         case .device: .device
+        case .shortage: .shortage
         case .readOnly: .readOnly
         case .corrupt: .corrupt
         case .inUse: .inUse
@@ -54,7 +55,6 @@ extension StoreError {
         case .unavailable: .unavailable
         case .unsuitable: .unsuitable
         case .unknownOutcome: .unknownOutcome
-        case .shortage: .shortage
         case .closed: .closed
         case .broken: .broken
         }

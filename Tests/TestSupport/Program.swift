@@ -120,6 +120,7 @@ package final class RunningProgram: @unchecked Sendable {
 
     package var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
     package var isRunning: Bool { process.isRunning }
+    package var pid: Int32 { process.processIdentifier }
 
     /// Waits until the output holds `text`; throws when the program ends first or after `limit` seconds.
     package func printed(_ text: String, limit: Double = 60) async throws {

@@ -32,7 +32,8 @@ final class World: Sendable {
     private let folder: TemporaryFolder
 
     init(
-        terms: String? = nil, limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
+        terms: String? = nil, delays: [Duration] = [], alternates: [Int] = [],
+        limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
         isMonitored: Bool = false, tracing: RequestTracing? = nil,
         faults: @escaping @Sendable () async -> [String] = { [] },
         verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in
@@ -44,10 +45,11 @@ final class World: Sendable {
         self.lines = lines
         folder = try TemporaryFolder()
         store = try await AuthorityStore.open(path: folder.path("chancery.sqlite"), now: now)
-        let (issuer, serverChain, serverKey) = try await Self.issuer(at: now)
+        var (issuer, serverChain, serverKey) = try await Self.issuer(at: now)
+        for number in alternates { issuer.alternates[number] = try await Self.alternate(to: issuer, at: now) }
         var policy = AuthorityPolicy()
         policy.termsOfService = terms
-        policy.validationDelays = []
+        policy.validationDelays = delays
         policy.revocationDebounce = .zero
         let logger = Logger(label: "test") { _ in LineHandler(lines) }
         authority = CertificateAuthority(
@@ -124,6 +126,27 @@ final class World: Sendable {
         return (
             issuer, [try NIOSSLCertificate(bytes: der, format: .der)], try NIOSSLPrivateKey(bytes: Array(pem.utf8), format: .pem)
         )
+    }
+
+    /// Another authority's certificate for the issuer.
+    static func alternate(to issuer: Issuer, at now: Date) async throws -> AlternateChain {
+        let key = try CertificateKey(.p256)
+        let (begin, end) = (now.addingTimeInterval(-60), now.addingTimeInterval(30 * 86_400))
+        let root = ToBeSigned(
+            .root(
+                name: DistinguishedName(commonName: "Other Root"), key: key.publicKey,
+                serial: [UInt8](repeating: 0x22, count: 16),
+                notBefore: begin, notAfter: end), signedWith: key.scheme)
+        let other = try Certificate509(
+            der: await Linted(root: root, key: key.publicKey, at: now).signed { try key.sign($0) })
+        let above = try IssuerDescription(other)
+        let bytes = ToBeSigned(
+            .intermediate(
+                name: issuer.certificate.subject, key: try PublicKeyInfo(der: issuer.certificate.publicKey), issuer: above,
+                serial: [UInt8](repeating: 0x33, count: 16), notBefore: begin, notAfter: end), signedWith: key.scheme)
+        let cross = try Certificate509(
+            der: await Linted(bytes, as: .intermediate, issuer: above, at: now).signed { try key.sign($0) })
+        return try AlternateChain([cross, other], issuer: issuer.certificate, root: issuer.root)
     }
 
     func client() async throws -> WireClient { try await WireClient(port: port) }

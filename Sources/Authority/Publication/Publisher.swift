@@ -13,6 +13,7 @@ package final class Publisher: Service, Sendable {
     private let bell = Bell()
     private struct Desk {
         var list: StoredRevocationList?
+        var entries = 0
         var isAsked = false
         /// How long the last list took from its first revocation read to its place in the store.
         var effort: TimeInterval = 0
@@ -33,7 +34,7 @@ package final class Publisher: Service, Sendable {
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
     /// Certificates on it.
-    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.entries } }
 
     /// Signs at once whatever the last list says; while another server is at it, waits for that.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`, `CancellationError`.
@@ -84,7 +85,7 @@ package final class Publisher: Service, Sendable {
         crashPoint("list.store.before")
         try await shop.store.saveCRL(list, fence: fence)
         crashPoint("list.store.after")
-        show(list)
+        show(list, entries: entries)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])
         return list
@@ -107,15 +108,17 @@ package final class Publisher: Service, Sendable {
         return (tbs, draft.count)
     }
 
-    private func show(_ list: StoredRevocationList) {
+    private func show(_ list: StoredRevocationList, entries: Int) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
-            desk.list = list
+            (desk.list, desk.entries) = (list, entries)
         }
     }
 
     /// Serves the stored list if it is young, else signs one.
+    /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
     package func start() async throws {
+        try await shop.requireSaneClock()
         try await adopt()
         while try await !keepCurrent() { try await shop.around.sleep(.milliseconds(500)) }
     }
@@ -123,9 +126,9 @@ package final class Publisher: Service, Sendable {
     /// Takes the stored list for the one to serve.
     private func adopt() async throws(StoreError) {
         guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
-            RevocationList.isSigned(stored.der, by: shop.issuer.description)
+            RevocationList.isSigned(stored.der, by: shop.issuer.description), let list = try? RevocationList(der: stored.der)
         else { return }
-        show(stored)
+        show(stored, entries: list.entries.count)
     }
 
     /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A

@@ -20,10 +20,22 @@ package final class ValidationWorker: Service, Sendable {
     private let validate: @Sendable (Attempt) async -> Result<Evidence, Problem>
     private let gate: Gate
     private let tasks = Tasks<Duty>(capacity: 10_000)
-    private let bells = Mutex<[Duty: Bell]>([:])
+    private let hands = Mutex<[Duty: Hand]>([:])
+    private let deadlines: Deadlines
+    private let held = Atomic<Int>(0)
 
-    init(_ shop: Shop, validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>) {
+    /// A duty that is in hand.
+    private struct Hand: Sendable {
+        let account: RecordID?
+        /// Ends the rest between two queries.
+        let bell = Bell()
+        /// Of the query under way, once its result is stored; nil during a rest.
+        var query: Outcome<Void>? = Outcome()
+    }
+
+    init(_ shop: Shop, deadlines: Deadlines, validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>) {
         self.shop = shop
+        self.deadlines = deadlines
         self.validate = validate
         gate = Gate(width: shop.policy.validationConcurrency)
     }
@@ -36,17 +48,54 @@ package final class ValidationWorker: Service, Sendable {
     ///   - authorization: as it has just been stored; nil: to be read.
     ///   - thumbprint: of the account's key at the response; nil: of the key that it has now.
     func take(_ duty: Duty, _ authorization: StoredAuthorization? = nil, thumbprint: String?) {
-        let bell = Bell()
-        tasks.start(duty) { [self] in
-            bells.withLock { $0[duty] = bell }
-            await perform(duty, authorization, thumbprint: thumbprint, bell)
-            bells.withLock { $0[duty] = nil }
+        let hand = Hand(account: authorization?.account)
+        let isNew = hands.withLock { hands in
+            guard hands[duty] == nil else { return false }
+            hands[duty] = hand
+            return true
         }
+        guard isNew else { return }
+        let started = tasks.start(duty) { [self] in
+            await perform(duty, authorization, thumbprint: thumbprint, hand.bell)
+            putDown(duty)
+        }
+        if !started { putDown(duty) }
+    }
+
+    private func putDown(_ duty: Duty) {
+        hands.withLock { $0.removeValue(forKey: duty) }?.query?.settle(())
     }
 
     /// Brings the next query forward if the duty rests.
     func hurry(_ duty: Duty) {
-        bells.withLock { $0[duty] }?.ring()
+        hands.withLock { $0[duty] }?.bell.ring()
+    }
+
+    /// Holds whoever looks at an authorization of `account` while a target of its challenges is being asked, until the result is stored,
+    /// at most for the policy's `queryWait`.
+    func queryEnds(_ authorization: RecordID, of account: RecordID) async {
+        let query: Outcome<Void>? = hands.withLock { hands in
+            for type in shop.policy.challenges {
+                if let hand = hands[Duty(authorization: authorization, type: type)], hand.account == account { return hand.query }
+            }
+            return nil
+        }
+        guard let query, held.load(ordering: .relaxed) < shop.policy.heldLooks else { return }
+        held.add(1, ordering: .relaxed)
+        defer { held.subtract(1, ordering: .relaxed) }
+        _ = await query.value(within: shop.policy.queryWait, deadlines)
+    }
+
+    private func queryEnded(_ duty: Duty) {
+        let query = hands.withLock { hands in
+            defer { hands[duty]?.query = nil }
+            return hands[duty]?.query
+        }
+        query?.settle(())
+    }
+
+    private func queryBegins(_ duty: Duty) {
+        hands.withLock { $0[duty]?.query = Outcome() }
     }
 
     /// Returns when no duty is in hand: all are decided, or rest in the store.
@@ -76,8 +125,10 @@ package final class ValidationWorker: Service, Sendable {
                 let isOurs = try await shop.store.recordAttempt(
                     duty.authorization, duty.type, Self.summary(failures), owner: shop.owner, due: due)
                 guard isOurs else { return }
+                queryEnded(duty)
                 await bell.rest(delay, shop.around)
                 if Task.isCancelled { return }
+                queryBegins(duty)
                 guard try await isWanted(duty) else { return }
             }
         } catch {
@@ -111,8 +162,10 @@ package final class ValidationWorker: Service, Sendable {
         let item = WorkItem(
             kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until, attempts: 0)
         guard try await shop.store.extendLease(item, until: until) else { return false }
+        queryEnded(duty)
         await bell.rest(delay, shop.around)
         if Task.isCancelled { return false }
+        queryBegins(duty)
         return try await isWanted(duty)
     }
 

@@ -115,9 +115,8 @@ struct RequestCheck: Sendable {
 }
 
 extension String {
-    /// For a sentence: in quotes, short, and nothing but printable ASCII.
+    /// For a sentence: in quotes, short, and printable.
     var quoted: String { "\"" + printable(limit: 40) + "\"" }
-
 }
 
 extension Substring {

@@ -1,3 +1,4 @@
+import ACME
 import ArgumentParser
 import Foundation
 
@@ -75,14 +76,14 @@ struct SettingFlags: ParsableArguments {
             if !allowAddress.isEmpty { all.append(("allow-address", "--allow-address", allowAddress)) }
             for pair in others {
                 guard let equals = pair.firstIndex(of: "=") else {
-                    throw Failure(.usage, "--set \(printable(pair, limit: 80)): write KEY=VALUE.")
+                    throw Failure(.usage, "--set \(pair.printable(limit: 80)): write KEY=VALUE.")
                 }
                 let key = String(pair[..<equals])
                 let value = String(pair[pair.index(after: equals)...])
                 if let place = all.firstIndex(where: { $0.name == key }), Setting.named(key)?.isList == true {
                     all[place].values.append(value)
                 } else {
-                    all.append((key, "--set \(printable(key, limit: 80))", [value]))
+                    all.append((key, "--set \(key.printable(limit: 80))", [value]))
                 }
             }
             return all

@@ -30,6 +30,7 @@ struct Serve: AsyncParsableCommand {
         let listen = try PortReservation(settings.listen, setting: "listen")
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
         let metricsListen = try MaybePort(settings.metricsListen, setting: "metrics-listen")
+        try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
         let membership = Membership(database: database, folder: folder, around: .ofThisProcess)

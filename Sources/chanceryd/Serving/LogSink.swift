@@ -23,7 +23,7 @@ final class LogSink: Sendable {
     /// - Parameters:
     ///   - gathering: how long a line may wait for company.
     ///   - write: called on one queue with whole lines, line feeds included; may block.
-    init(limit: Int = 4 << 20, gathering: DispatchTimeInterval = .milliseconds(5), write: @escaping @Sendable (String) -> Void) {
+    init(limit: Int = 4 << 20, gathering: DispatchTimeInterval = .milliseconds(50), write: @escaping @Sendable (String) -> Void) {
         (self.limit, self.gathering, self.write) = (limit, gathering, write)
     }
 

@@ -14,33 +14,6 @@ import UnixSignals
 import Validation
 import Web
 
-/// The intermediate with its key, as the files of a data folder give it.
-/// - Throws: `.keyFile` when the files do not belong together; what the passphrase's place and the key file say.
-func openIssuer(_ folder: DataFolder, _ settings: Settings, environment: [String: String]) throws(Failure) -> Issuer {
-    let certificates = [try readCertificate(folder.intermediate), try readCertificate(folder.root)]
-    let signer: any Signer
-    do throws(SigningError) {
-        let passphrase = try PassphraseSource(settings, folder, environment).passphrase(environment: environment)
-        let key = try KeyFileSigner(path: folder.intermediateKey, passphrase: passphrase)
-        #if DEBUG
-            signer = WitnessedSigner.around(key, environment)
-        #else
-            signer = key
-        #endif
-    } catch {
-        throw Failure(error)
-    }
-    do throws(Issuer.Mismatch) { return try Issuer(signer: signer, certificates: certificates) } catch {
-        let what =
-            switch error {
-            case .keyIsNotTheCertificates: "\(folder.intermediateKey) is not the key of \(folder.intermediate)"
-            case .chainIsBroken: "\(folder.intermediate) is not signed by \(folder.root)"
-            case .notAnIssuer(let reason): "\(folder.intermediate) is no issuer (\(reason))"
-            }
-        throw Failure(.keyFile, "\(what); put back files that belong together.")
-    }
-}
-
 extension AuthorityPolicy {
     /// What the operator chose.
     init(_ settings: Settings) {
@@ -212,7 +185,7 @@ extension Failure {
         case let error as ResolverError: self.init(.configuration, "resolver: \(error).")
         case let error as ListenFailure: self.init(.portInUse, "\(error); change listen, http-listen or metrics-listen.")
         case let error as Refusal: self.init(.failure, "The server's own certificate could not be issued: \(error).")
-        default: self.init(.software, "chanceryd failed: \(printable("\(error)", limit: 500)).")
+        default: self.init(.software, "chanceryd failed: \("\(error)".printable(limit: 500)).")
         }
     }
 }

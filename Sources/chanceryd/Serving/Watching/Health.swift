@@ -3,6 +3,7 @@ import Foundation
 import PKIX
 import Store
 import Synchronization
+import Validation
 import Web
 
 /// What must be in order for the server to do its work. The store is looked at when somebody asks, once in two seconds at most, however
@@ -15,6 +16,7 @@ final class Health: Sendable {
     }
 
     private let store: AuthorityStore
+    private let deadlines: Deadlines
     private let authority: CertificateAuthority
     private let tls: ServedTLS
     private let around: Surroundings
@@ -31,6 +33,7 @@ final class Health: Sendable {
         store: AuthorityStore, authority: CertificateAuthority, tls: ServedTLS, around: Surroundings,
         isEnding: @escaping @Sendable () -> Bool
     ) {
+        deadlines = Deadlines(uptime: around.uptime, sleep: around.sleep)
         (self.store, self.authority, self.tls, self.around, self.isEnding) = (store, authority, tls, around, isEnding)
     }
 
@@ -96,7 +99,7 @@ final class Health: Sendable {
             }
         }
         let waited = look.began.duration(to: .now)
-        if let checks = await look.outcome.value(within: max(.zero, Self.patience - waited), around) { return checks }
+        if let checks = await look.outcome.value(within: max(.zero, Self.patience - waited), deadlines) { return checks }
         let seconds = look.began.duration(to: .now).components.seconds
         return [
             ReadinessCheck(
