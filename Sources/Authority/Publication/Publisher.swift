@@ -50,9 +50,11 @@ package final class Publisher: Service, Sendable {
     /// - Returns: false while another server is at it.
     package func keepCurrent() async throws -> Bool {
         guard try await isDue() else { return true }
-        return try await atTheDesk { fence in
+        let isDone: Bool? = try await atTheDesk { fence in
             if try await self.isDue() { _ = try await self.sign(fence) }
-        } != nil
+            return true
+        }
+        return isDone == true
     }
 
     /// One at a time, here and among all servers.
