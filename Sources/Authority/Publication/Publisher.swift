@@ -87,7 +87,7 @@ package final class Publisher: Service, Sendable {
         crashPoint("list.store.before")
         try await shop.store.saveCRL(list, fence: fence)
         crashPoint("list.store.after")
-        show(list, entries: entries)
+        show(list, entries)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])
         return list
@@ -110,10 +110,11 @@ package final class Publisher: Service, Sendable {
         return (tbs, draft.count)
     }
 
-    private func show(_ list: StoredRevocationList, entries: Int) {
+    private func show(_ list: StoredRevocationList, _ entries: Int) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
-            (desk.list, desk.entries) = (list, entries)
+            desk.list = list
+            desk.entries = entries
         }
     }
 
@@ -128,9 +129,9 @@ package final class Publisher: Service, Sendable {
     /// Takes the stored list for the one to serve.
     private func adopt() async throws(StoreError) {
         guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
-            RevocationList.isSigned(stored.der, by: shop.issuer.description), let list = try? RevocationList(der: stored.der)
+            RevocationList.isSigned(stored.der, by: shop.issuer.description)
         else { return }
-        show(stored, entries: list.entries.count)
+        show(stored, (try? RevocationList(der: stored.der).entries.count) ?? 0)
     }
 
     /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A
