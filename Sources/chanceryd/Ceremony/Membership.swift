@@ -1,6 +1,7 @@
 import Authority
 import Crypto
 import Foundation
+import PKIX
 import Store
 
 /// Whether a data folder may serve a database that several servers share: one authority, made once, the same in every folder.
