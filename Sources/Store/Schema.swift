@@ -137,13 +137,11 @@ enum Schema {
     private static let fleet = [
         """
         CREATE TABLE servers (
-            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, started BIGINT NOT NULL, beat BIGINT NOT NULL)
-            WITHOUT ROWID
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, started BIGINT NOT NULL, beat BIGINT NOT NULL) WITHOUT ROWID
         """,
         // `fence` rises with each holder.
         """
-        CREATE TABLE duties (name TEXT PRIMARY KEY, owner TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)
-            WITHOUT ROWID
+        CREATE TABLE duties (name TEXT PRIMARY KEY, owner TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL) WITHOUT ROWID
         """,
         // `ended`: 1 once none of its nonces is taken any more.
         """
@@ -151,8 +149,7 @@ enum Schema {
             id BIGINT PRIMARY KEY, key BYTEA NOT NULL, made BIGINT NOT NULL, ended BIGINT NOT NULL)
         """,
         """
-        CREATE UNLOGGED TABLE spent_nonces (epoch BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (epoch, number))
-            WITHOUT ROWID
+        CREATE UNLOGGED TABLE spent_nonces (epoch BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (epoch, number)) WITHOUT ROWID
         """,
         // One row: how often an account was changed after it was made.
         "CREATE TABLE account_changes (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)",

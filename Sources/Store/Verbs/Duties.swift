@@ -6,8 +6,6 @@ package enum Duty: String, Sendable, CaseIterable {
     case publish
     /// Clearing away what ended long ago.
     case sweep
-
-    static var all: [Duty] { Array(allCases) }
 }
 
 /// The right to a duty. Its number is higher than that of every earlier holder: whoever was thought dead and comes back is known by it.

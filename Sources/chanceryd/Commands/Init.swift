@@ -65,7 +65,10 @@ struct Init: AsyncParsableCommand {
         try makeFolder(folder.path)
         let lock = try FolderLock(folder.path)
         let database = try databaseLocation(loaded.settings, folder, environment: ProcessInfo.processInfo.environment)
+        let membership = Membership(database: database, folder: folder, around: .ofThisProcess)
+        try await membership.begin(folder.state())
         let outcome = try await setUp(folder, plan, loaded.settings, database, rootPassphraseFile: rootPassphraseFile)
+        try await membership.finish(openIssuer(folder, loaded.settings, environment: ProcessInfo.processInfo.environment))
         if json {
             let files = outcome.made.map { JSONText.object([("path", .string($0.path)), ("what", .string($0.what))]) }
             say(JSONText.object([("folder", .string(folder.path)), ("made", .array(files))]).text)

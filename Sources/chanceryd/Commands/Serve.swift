@@ -33,9 +33,12 @@ struct Serve: AsyncParsableCommand {
         try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
+        let membership = Membership(database: database, folder: folder, around: .ofThisProcess)
+        try await membership.begin(state)
         let outcome = try await setUp(folder, CeremonyPlan(settings), settings, database)
         for line in outcome.lines(folder) { say(line) }
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
+        try await membership.finish(issuer)
         let wiring = Wiring(
             folder: folder, database: database, settings: settings, addresses: addresses, listen: listen.bound,
             httpListen: httpListen.bound, metricsListen: metricsListen.bound, around: .ofThisProcess, logger: logger)

@@ -145,8 +145,8 @@ extension ReadinessCheck {
                 ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
             case .unavailable, .unknownOutcome:
-                ("The database server cannot be reached.", "Start it, or correct `database`; the server goes on by itself.")
-            case .unsuitable: ("The database server cannot be relied on.", "See the log for the setting to change.")
+                ("The database server does not answer.", "Start it, or promote its standby; the server goes on by itself.")
+            case .unsuitable: ("The database server is not set up to be relied on.", "See the log for the setting.")
             case .closed: ("The database is closed.", "Wait until the server has stopped or started.")
             case .conflict, .notFound, .inUse, .missing, .newerSchema, .olderSchema, .broken:
                 ("The database does not do what it is asked.", "See the log for the error.")
