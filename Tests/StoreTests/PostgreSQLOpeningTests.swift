@@ -141,7 +141,7 @@ struct PostgreSQLOpeningTests {
     @Test func `while the database is away verbs fail at once, and go on when it is back`() async throws {
         let server = try await PostgreSQLServer()
         var options = PostgreSQLOptions()
-        (options.readers, options.patience) = (2, .milliseconds(200))
+        (options.readers, options.patience, options.doubtPatience) = (2, .milliseconds(200), .milliseconds(200))
         let engine = try await PostgreSQLEngine.opening(try PostgreSQLAddress(url: server.url()), options)
         let store = try await AuthorityStore.open(engine, path: "here", lock: nil, mode: .serve, now: start)
         let account = try await store.makeAccount()

@@ -25,15 +25,15 @@ struct Dialect: Sendable {
     /// One query for an order's authorizations in their order; nil: a look-up for each costs less.
     let authorizationsOfOrder: (@Sendable (_ columns: String, _ lock: String) -> String)?
 
-    /// The first table of a join, to be walked along `key` behind the statement's first parameter; a planner that knows no numbers yet may
-    /// begin with the larger table else.
-    let leading: @Sendable (_ table: String, _ key: String) -> String
+    /// `table` as `r`, joined with the certificate as `c` that its column `key` names: walked in this order, though a planner that knows no
+    /// numbers yet may think the other way shorter.
+    let certificatesNamed: @Sendable (_ table: String, _ key: String) -> String
 
     static let sqlite = Dialect(
         forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] },
         columnsOfTable: "SELECT name, pk FROM pragma_table_info($1)",
         definition: { $0.replacingOccurrences(of: "UNLOGGED ", with: "") },
-        authorizationsOfOrder: nil, leading: { table, _ in table })
+        authorizationsOfOrder: nil, certificatesNamed: { table, key in "\(table) r JOIN certificates c ON c.id = r.\(key)" })
 
     static let postgreSQL = Dialect(
         forUpdate: " FOR UPDATE", forShare: " FOR SHARE", forUpdateSkipLocked: " FOR UPDATE SKIP LOCKED",
@@ -55,9 +55,13 @@ struct Dialect: Sendable {
         },
         authorizationsOfOrder: { columns, lock in
             """
-            SELECT \(columns.split(separator: ", ").map { "a.\($0)" }.joined(separator: ", ")) FROM orders o CROSS JOIN LATERAL generate_series(1, length(o.authorizations), 16) place \
+            SELECT \(columns.split(separator: ", ").map { "a.\($0)" }.joined(separator: ", ")) FROM orders o \
+            CROSS JOIN LATERAL generate_series(1, length(o.authorizations), 16) place \
             JOIN authorizations a ON a.id = substr(o.authorizations, place, 16) WHERE o.id = $1 ORDER BY place\
             \(lock.isEmpty ? "" : "\(lock) OF a")
             """
-        }, leading: { table, key in "(SELECT * FROM \(table) WHERE \(key) > $1 ORDER BY \(key) OFFSET 0)" })
+        },
+        certificatesNamed: { table, key in
+            "\(table) r CROSS JOIN LATERAL (SELECT * FROM certificates WHERE id = r.\(key) OFFSET 0) c"
+        })
 }

@@ -107,7 +107,7 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
     /// Every statement of the store walks along an index, in its order, and looks joined rows up by their key. With all other ways
     /// forbidden and plans made once, that holds from the first row on, before anybody has counted rows.
     static let planning =
-        ["seqscan", "bitmapscan", "hashjoin", "mergejoin", "sort"].map { "SET enable_\($0) = off" }
+        ["seqscan", "bitmapscan", "hashjoin", "mergejoin", "material", "sort"].map { "SET enable_\($0) = off" }
         + ["SET plan_cache_mode = force_generic_plan", "SET jit = off"]
 
     /// A vanished server's transactions end, so that others don't wait for its rows.

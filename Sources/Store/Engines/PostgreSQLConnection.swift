@@ -54,6 +54,18 @@ final class PostgreSQLConnection: @unchecked Sendable {
 
     deinit { PQfinish(connection) }
 
+    /// Whether the server has not hung up, as far as this side has heard. Asked before anything is sent, it spares the doubt whether that
+    /// arrived.
+    func isAlive() -> Bool {
+        // The last words come first, and only behind them the end.
+        for _ in 0..<4 where isUsable {
+            var one = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+            guard poll(&one, 1, 0) > 0 else { break }
+            if PQconsumeInput(connection) == 0 || PQstatus(connection) == CONNECTION_BAD { isUsable = false }
+        }
+        return isUsable
+    }
+
     var serverVersion: Int { Int(PQserverVersion(connection)) }
 
     /// Sends all, waits once, reads all.

@@ -29,7 +29,7 @@ final class PostgreSQLLink: @unchecked Sendable {
         defer { condition.unlock() }
         while !isClosed {
             if let connection {
-                if connection.isUsable { return connection }
+                if connection.isAlive() { return connection }
                 self.connection = nil
             }
             start()

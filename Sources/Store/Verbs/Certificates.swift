@@ -79,7 +79,7 @@ extension CertificateFilter {
                 "certificate_names n JOIN certificates c ON c.id = n.certificate LEFT JOIN revocations r ON r.certificate = c.id"
             key = "n.certificate"
         } else if revoked == true, account == nil, keyHash == nil {
-            tables = "\(dialect.leading("revocations", "certificate")) r JOIN certificates c ON c.id = r.certificate"
+            tables = dialect.certificatesNamed("revocations", "certificate")
             key = "r.certificate"
         }
         var order = key
