@@ -56,9 +56,9 @@ struct Dialect: Sendable {
         authorizationsOfOrder: { columns, lock in
             """
             SELECT \(columns.split(separator: ", ").map { "a.\($0)" }.joined(separator: ", ")) FROM orders o \
-            CROSS JOIN LATERAL generate_series(1, length(o.authorizations), 16) place \
-            JOIN authorizations a ON a.id = substr(o.authorizations, place, 16) WHERE o.id = $1 ORDER BY place\
-            \(lock.isEmpty ? "" : "\(lock) OF a")
+            CROSS JOIN LATERAL generate_series(1, length(o.authorizations), 16) place CROSS JOIN LATERAL \
+            (SELECT * FROM authorizations WHERE id = substr(o.authorizations, place, 16) OFFSET 0\(lock)) a \
+            WHERE o.id = $1 ORDER BY place
             """
         },
         certificatesNamed: { table, key in
