@@ -19,7 +19,8 @@ package enum DatabaseLocation: Sendable {
         guard text.hasPrefix("sqlite:"), !path.isEmpty, !path.hasPrefix("//"), !path.utf8.contains(0) else {
             throw .unsuitable("its name must be postgresql://USER@HOST/DATABASE or sqlite:PATH")
         }
-        self = .sqlite(path: URL(fileURLWithPath: String(path), relativeTo: URL(fileURLWithPath: folder + "/")).standardizedFileURL.path)
+        self = .sqlite(
+            path: URL(fileURLWithPath: String(path), relativeTo: URL(fileURLWithPath: folder + "/")).standardizedFileURL.path)
     }
 
     /// For messages; without secrets.

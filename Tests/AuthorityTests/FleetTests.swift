@@ -16,7 +16,8 @@ import Testing
             let before = siblings.hierarchy.signer.count
             let order = try await siblings.ready("n\(round).example", account, at: siblings.all[round % 2]).order.id
             let csr = try CertificateRequest.make(names: ["n\(round).example"], key: CertificateKey(.p256))
-            let answers = await siblings.atOnce { one throws(Refusal) in try await one.finalize(order, csr: csr, for: account.id) }
+            let answers = await siblings.atOnce { one throws(Refusal) in try await one.finalize(order, csr: csr, for: account.id)
+            }
             #expect(answers.allSatisfy { $0.refusal == nil }, "\(answers.map(\.refusal))")
             #expect(siblings.hierarchy.signer.count == before + 1)
             let stored = try await siblings.stores[1].order(order)
@@ -125,7 +126,8 @@ import Testing
         await siblings.close()
     }
 
-    @Test func `a dead server's validation is taken over after five silent rounds, a sleeping one's comes too late`() async throws {
+    @Test func `a dead server's validation is taken over after five silent rounds, a sleeping one's comes too late`() async throws
+    {
         let siblings = try await Siblings()
         let (dead, alive) = (siblings.all[0], siblings.all[1])
         let account = try await siblings.account(at: dead)

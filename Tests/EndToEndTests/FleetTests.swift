@@ -15,7 +15,9 @@ import Testing
         return try await Fleet(count, database: server.url(database: name), flags: flags)
     }
 
-    @Test func `lego, certbot and our client get certificates through both proxies, each request from another server`() async throws {
+    @Test func `lego, certbot and our client get certificates through both proxies, each request from another server`()
+        async throws
+    {
         let fleet = try await fleet()
         for proxy in Proxy.allCases {
             try await fleet.stand(behind: proxy)
@@ -23,7 +25,8 @@ import Testing
             try await Program.succeed(
                 "lego",
                 [
-                    "--path", folder.path("lego"), "--server", fleet.directory, "--email", "a@example.com", "--accept-tos", "--http",
+                    "--path", folder.path("lego"), "--server", fleet.directory, "--email", "a@example.com", "--accept-tos",
+                    "--http",
                     "--http.port", ":\(fleet.http01Port)", "-d", "lego-\(proxy).e2e.test", "run",
                 ], environment: ["LEGO_CA_CERTIFICATES": fleet.root])
             try await Program.succeed(
@@ -57,14 +60,16 @@ import Testing
         let line = try #require(head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("replay-nonce:") })
         let nonce = String(line.split(separator: " ")[1])
         let message = try SigningKey(.p256).message(
-            payload: Array(#"{"termsOfServiceAgreed":true}"#.utf8), url: "\(fleet.external)/acme/default/new-account", nonce: nonce,
+            payload: Array(#"{"termsOfServiceAgreed":true}"#.utf8), url: "\(fleet.external)/acme/default/new-account",
+            nonce: nonce,
             signer: nil)
         let body = try folder.write("body", String(decoding: message, as: UTF8.self))
         var arguments = ["-sZ", "--parallel-max", "50", "--parallel-immediate"]
         for turn in 0..<50 {
             if turn > 0 { arguments.append("--next") }
             arguments += [
-                "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", "--cacert", fleet.root, "-H", "Content-Type: application/jose+json",
+                "-s", "-o", "/dev/null", "-w", "%{http_code}\\n", "--cacert", fleet.root, "-H",
+                "Content-Type: application/jose+json",
                 "--data-binary", "@\(body)", "https://127.0.0.1:\(fleet.members[turn % 2].port)/acme/default/new-account",
             ]
         }

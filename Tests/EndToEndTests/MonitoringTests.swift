@@ -73,7 +73,8 @@ import Testing
         let authority = try await TestAuthority()
         func readiness() async throws -> (status: String, body: String) {
             let answer = try await Program.run(
-                "curl", ["-sS", "-w", "\n%{http_code}", "http://127.0.0.1:\(authority.httpPort)/readyz"]).output
+                "curl", ["-sS", "-w", "\n%{http_code}", "http://127.0.0.1:\(authority.httpPort)/readyz"]
+            ).output
             let lines = answer.split(separator: "\n")
             return (String(lines.last ?? ""), lines.dropLast().joined(separator: "\n"))
         }

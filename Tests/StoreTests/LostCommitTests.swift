@@ -15,7 +15,8 @@ struct LostCommitTests {
         let url = try await server.emptySchema()
         let proxy = try SocketProxy(to: server.folder)
         let encoded = { (path: String) in path.replacingOccurrences(of: "/", with: "%2F") }
-        let store = try await openPostgreSQL(url.replacingOccurrences(of: encoded(server.folder), with: encoded(proxy.folder.path)))
+        let store = try await openPostgreSQL(
+            url.replacingOccurrences(of: encoded(server.folder), with: encoded(proxy.folder.path)))
         return (proxy, store)
     }
 
@@ -68,7 +69,8 @@ struct LostCommitTests {
             let counting = Task { try await Self.count(store) }
             try await eventually("the message is held") { proxy.happened == round }
             try await eventually("another transaction waits for the row, or the mark is barred") {
-                try await PostgreSQLServer.shared().run("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != "0\n"
+                try await PostgreSQLServer.shared().run("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+                    != "0\n"
             }
             proxy.release()
             #expect(try await counting.value == Int64(round))
@@ -123,7 +125,9 @@ struct LostCommitTests {
                 group.addTask {
                     var made: [StoredAccount] = []
                     while isOver.isSet {
-                        do { made.append(try await store.makeAccount()) } catch StoreError.unknownOutcome {} catch StoreError.unavailable {}
+                        do { made.append(try await store.makeAccount()) } catch StoreError.unknownOutcome {} catch StoreError
+                            .unavailable
+                        {}
                         _ = try? await store.accounts(limit: 1)
                     }
                     return made

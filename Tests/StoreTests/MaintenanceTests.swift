@@ -29,7 +29,8 @@ struct MaintenanceTests {
         }
         let number = try await store.nextCRLNumber(issuer: "issuer")
         try await store.saveCRL(
-            StoredRevocationList(issuer: "issuer", number: number, der: anyBytes(300), thisUpdate: start, nextUpdate: .distantFuture))
+            StoredRevocationList(
+                issuer: "issuer", number: number, der: anyBytes(300), thisUpdate: start, nextUpdate: .distantFuture))
         try await store.saveIssuer(StoredIssuer(id: "issuer", chain: [anyBytes(600)], created: start))
         _ = try await store.found(Founder(root: anyBytes(32), issuer: "issuer", place: "here"), now: start)
         _ = try await store.secret("s", proposed: anyBytes(32))

@@ -38,8 +38,12 @@ struct PostgreSQLOpeningTests {
     }
 
     @Test func `a location is one of the two engines'`() throws {
-        guard case .sqlite("/data/a.db") = try DatabaseLocation("sqlite:a.db", relativeTo: "/data") else { Issue.record(); return }
-        guard case .sqlite("/b/a.db") = try DatabaseLocation("sqlite:/b/a.db", relativeTo: "/data") else { Issue.record(); return }
+        guard case .sqlite("/data/a.db") = try DatabaseLocation("sqlite:a.db", relativeTo: "/data") else {
+            Issue.record(); return
+        }
+        guard case .sqlite("/b/a.db") = try DatabaseLocation("sqlite:/b/a.db", relativeTo: "/data") else {
+            Issue.record(); return
+        }
         guard case .postgreSQL = try DatabaseLocation("postgres://h/d", relativeTo: "/") else { Issue.record(); return }
         for text in ["", "sqlite:", "sqlite://a", "mysql://h/d", "/a.db"] {
             #expect(throws: StoreError.self) { try DatabaseLocation(text, relativeTo: "/") }
@@ -71,7 +75,9 @@ struct PostgreSQLOpeningTests {
         try await server.run("CREATE ROLE guest LOGIN; CREATE SCHEMA closed; GRANT USAGE ON SCHEMA closed TO guest")
         let right = try #require(await refusal(server.url(schema: "closed", user: "guest")))
         #expect(right.description.contains("OWNER"))
-        guard case .unavailable? = await refusal("postgresql:///d?host=%2Fnowhere") else { Issue.record("not unavailable"); return }
+        guard case .unavailable? = await refusal("postgresql:///d?host=%2Fnowhere") else {
+            Issue.record("not unavailable"); return
+        }
     }
 
     @Test func `texts are ordered by their bytes whatever the database's locale is`() async throws {
@@ -79,7 +85,8 @@ struct PostgreSQLOpeningTests {
         try await server.run("CREATE DATABASE german LOCALE_PROVIDER icu ICU_LOCALE 'de-AT' TEMPLATE template0")
         // As the database itself would have it: a, ä, B.
         #expect(
-            try await server.run("SELECT string_agg(x, '' ORDER BY x) FROM (VALUES ('B'), ('ä'), ('a')) v (x)", database: "german")
+            try await server.run(
+                "SELECT string_agg(x, '' ORDER BY x) FROM (VALUES ('B'), ('ä'), ('a')) v (x)", database: "german")
                 == "aäB\n")
         let store = try await openPostgreSQL(server.url(database: "german"))
         for id in ["ä", "a", "B"] { try await store.saveIssuer(StoredIssuer(id: id, chain: [[1]], created: start)) }
@@ -93,13 +100,15 @@ struct PostgreSQLOpeningTests {
         let keys = try TemporaryFolder()
         func openssl(_ arguments: String...) async throws { try await Program.succeed("openssl", arguments, folder: keys.path) }
         try await openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=test root",
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+            "/CN=test root",
             "-keyout", "root.key", "-out", "root.pem")
         for (name, subject, extensions) in [
             ("server", "/CN=localhost", "subjectAltName=DNS:localhost"), ("client", "/CN=postgres", "keyUsage=digitalSignature"),
         ] {
             try await openssl(
-                "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject, "-keyout", "\(name).key",
+                "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", subject, "-keyout",
+                "\(name).key",
                 "-out", "\(name).csr")
             let file = try keys.write("\(name).ext", extensions + "\n")
             try await openssl(

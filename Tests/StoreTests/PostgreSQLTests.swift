@@ -18,11 +18,12 @@ struct PostgreSQLTests {
         let store = try await EngineKind.postgreSQL.open()
         for value in Self.values {
             // The three have different types, hence the cast, and different statements.
-            let type = switch value {
-            case .null, .text: "TEXT"
-            case .integer: "BIGINT"
-            case .bytes: "BYTEA"
-            }
+            let type =
+                switch value {
+                case .null, .text: "TEXT"
+                case .integer: "BIGINT"
+                case .bytes: "BYTEA"
+                }
             let row = try await store.commit { (sql) throws(StoreError) in try sql.row("SELECT $1::\(type)", [value]) }
             #expect(row?.values == [value])
         }

@@ -128,7 +128,9 @@ final class SocketProxy: Sendable {
     private static func write(_ bytes: [UInt8], to socket: CInt) -> Bool {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { send(socket, $0.baseAddress.map { $0 + sent }, bytes.count - sent, CInt(MSG_NOSIGNAL)) }
+            let count = bytes.withUnsafeBytes {
+                send(socket, $0.baseAddress.map { $0 + sent }, bytes.count - sent, CInt(MSG_NOSIGNAL))
+            }
             guard count > 0 else { return false }
             sent += count
         }

@@ -140,7 +140,8 @@ struct TwoServersTests {
         for _ in 0..<10 {
             let one = try await stores[0].issue(account.id)
             let outcomes = try await race(stores, times: 5) { store in
-                try await store.revoke(issuer: one.issuer, serial: one.serial, at: start, reason: .random(in: 3...5), blockKey: true)
+                try await store.revoke(
+                    issuer: one.issuer, serial: one.serial, at: start, reason: .random(in: 3...5), blockKey: true)
             }
             let revoked = outcomes.compactMap { if case .revoked(let certificate) = $0 { certificate } else { nil } }
             #expect(revoked.count == 1)

@@ -56,7 +56,9 @@ package final class PostgreSQLServer: Sendable {
         let identity = isRoot ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
         let data = folder + "/data"
         let initdb =
-            identity + ["\(programs)/initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=\(locale)", "--no-sync"]
+            identity + [
+                "\(programs)/initdb", "-D", data, "-U", user, "-A", "trust", "-E", "UTF8", "--locale=\(locale)", "--no-sync",
+            ]
         try await Program.succeed(initdb[0], Array(initdb.dropFirst()), folder: folder)
         let configuration =
             [
@@ -64,7 +66,9 @@ package final class PostgreSQLServer: Sendable {
                 "max_connections = 400", "shared_buffers = 32MB", "max_wal_size = 256MB", "autovacuum_naptime = 10s",
             ] + settings
         try Self.append(configuration, to: data + "/postgresql.conf")
-        if !access.isEmpty { try (access.joined(separator: "\n") + "\n").write(toFile: data + "/pg_hba.conf", atomically: false, encoding: .utf8) }
+        if !access.isEmpty {
+            try (access.joined(separator: "\n") + "\n").write(toFile: data + "/pg_hba.conf", atomically: false, encoding: .utf8)
+        }
         try await prepare(data)
 
         command = identity + ["\(programs)/postgres", "-D", data]
@@ -123,7 +127,9 @@ package final class PostgreSQLServer: Sendable {
         here.sin_addr.s_addr = inet_addr(address)
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         let bound = withUnsafeMutablePointer(to: &here) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0 }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
+            }
         }
         guard bound else { throw Program.Failure("no free port on \(address)") }
         return Int(UInt16(bigEndian: here.sin_port))
@@ -147,14 +153,17 @@ package final class PostgreSQLServer: Sendable {
 
     /// The postmaster's.
     package var process: Int32? {
-        (try? String(contentsOfFile: folder + "/data/postmaster.pid", encoding: .utf8))?.split(separator: "\n").first.flatMap { Int32($0) }
+        (try? String(contentsOfFile: folder + "/data/postmaster.pid", encoding: .utf8))?.split(separator: "\n").first.flatMap {
+            Int32($0)
+        }
     }
 
     /// Over the socket, as the superuser.
     /// - Parameter schema: a new one of its own; nil: the database's usual ones.
     package func url(database: String = "postgres", schema: String? = nil, user: String? = nil) -> String {
         let path = schema.map { "&options=-csearch_path%3D\($0)" } ?? ""
-        return "postgresql:///\(database)?host=\(folder.replacingOccurrences(of: "/", with: "%2F"))&user=\(user ?? self.user)&port=\(port)\(path)"
+        return
+            "postgresql:///\(database)?host=\(folder.replacingOccurrences(of: "/", with: "%2F"))&user=\(user ?? self.user)&port=\(port)\(path)"
     }
 
     private let made = Atomic<Int>(0)
@@ -172,6 +181,7 @@ package final class PostgreSQLServer: Sendable {
     package func run(_ sql: String, database: String = "postgres") async throws -> String {
         guard let programs = Self.programs else { throw Program.Failure("PostgreSQL is missing") }
         return try await Program.succeed(
-            "\(programs)/psql", ["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", "\(port)", "-U", user, "-d", database, "-c", sql])
+            "\(programs)/psql",
+            ["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", folder, "-p", "\(port)", "-U", user, "-d", database, "-c", sql])
     }
 }

@@ -75,7 +75,6 @@ extension CertificateAuthority {
         return whole
     }
 
-
     /// A certificate for the server's own TLS, recorded and revocable like any other.
     /// - Parameters:
     ///   - names: lower-case DNS names.
@@ -89,7 +88,9 @@ extension CertificateAuthority {
             names = try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
         }
         let key = KeyToCertify(publicKey)
-        if let refusal = Refusal(try await stored { () async throws(StoreError) in try await store.use(of: key) }) { throw refusal }
+        if let refusal = Refusal(try await stored { () async throws(StoreError) in try await store.use(of: key) }) {
+            throw refusal
+        }
         let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
         switch await issuances.begin(around.newID(), job).value(within: .seconds(60), deadlines) {
         case .success(let certificate): return [certificate.der] + issuer.chain

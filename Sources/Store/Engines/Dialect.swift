@@ -37,7 +37,8 @@ struct Dialect: Sendable {
     static let postgreSQL = Dialect(
         forUpdate: " FOR UPDATE", forShare: " FOR SHARE", forUpdateSkipLocked: " FOR UPDATE SKIP LOCKED",
         // The number is arbitrary and must never change: "chancery" in ASCII.
-        migrationLock: Statement("SELECT pg_advisory_xact_lock(hashtextextended(current_schema()::text, $1))", [.integer(0x6368_616E_6365_7279)]),
+        migrationLock: Statement(
+            "SELECT pg_advisory_xact_lock(hashtextextended(current_schema()::text, $1))", [.integer(0x6368_616E_6365_7279)]),
         ownTables: [PostgreSQLMark.table],
         upkeep: { now in [PostgreSQLMark.sweep(now: now)] },
         columnsOfTable: """

@@ -17,7 +17,9 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
     ///   - password: nil: as libpq finds it (PGPASSFILE, ~/.pgpass), or none is needed.
     /// - Throws: `unsuitable` for what is no such URL, or holds a password.
     package init(url: String, password: String? = nil) throws(StoreError) {
-        guard url.utf8.count <= 4096, !url.utf8.contains(0) else { throw .unsuitable("the database's URL is longer than 4096 bytes") }
+        guard url.utf8.count <= 4096, !url.utf8.contains(0) else {
+            throw .unsuitable("the database's URL is longer than 4096 bytes")
+        }
         var message: UnsafeMutablePointer<CChar>?
         guard let parsed = PQconninfoParse(url, &message) else {
             let reason = message.map { String(cString: $0).trimmingCharacters(in: .whitespacesAndNewlines) } ?? "out of memory"
@@ -64,9 +66,12 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
             throw Self.unfit("the server is PostgreSQL \(connection.serverVersion / 10_000): use 14 or newer")
         }
         let answers = try connection.exchange([Self.facts] + Self.settings(role).map { Statement($0) })
-        guard let row = answers.first?.answer.rows.first?.values, row.count == 5 else { throw Self.unfit("it doesn't tell its settings") }
+        guard let row = answers.first?.answer.rows.first?.values, row.count == 5 else {
+            throw Self.unfit("it doesn't tell its settings")
+        }
         guard row[0] == .text("UTF8") else {
-            throw Self.unfit("the database's encoding isn't UTF8: make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
+            throw Self.unfit(
+                "the database's encoding isn't UTF8: make it with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0")
         }
         guard row[1] == .text("on") else {
             throw Self.unfit("fsync is off, so that a power cut loses certificates: set fsync = on in postgresql.conf")
@@ -79,7 +84,8 @@ package struct PostgreSQLAddress: Sendable, CustomStringConvertible, CustomRefle
         guard row[3] == .integer(0) else {
             throw PostgreSQLFailure(
                 state: "08P01",
-                message: "the server is a standby: name the primary in the URL, or all hosts with target_session_attrs=read-write",
+                message:
+                    "the server is a standby: name the primary in the URL, or all hosts with target_session_attrs=read-write",
                 isLost: true)
         }
         guard row[4] != .null else {

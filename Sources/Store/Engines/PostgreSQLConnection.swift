@@ -191,7 +191,8 @@ final class PostgreSQLConnection: @unchecked Sendable {
         let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))).map { String(cString: $0) } ?? ""
         let primary = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { Self.line($0) }
         failure = PostgreSQLFailure(
-            state: state, message: primary ?? Self.line(PQresultErrorMessage(result)), isLost: PQstatus(connection) == CONNECTION_BAD)
+            state: state, message: primary ?? Self.line(PQresultErrorMessage(result)),
+            isLost: PQstatus(connection) == CONNECTION_BAD)
     }
 
     private func endOfResults(before end: ContinuousClock.Instant) throws(PostgreSQLFailure) {

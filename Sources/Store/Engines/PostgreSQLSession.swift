@@ -91,7 +91,9 @@ final class PostgreSQLSession: Session {
     private func finishCommit(_ answers: inout [PostgreSQLAnswer]) throws(PostgreSQLFailure) {
         let tag = answers.removeLast().command
         if mark != nil { answers.removeLast() }
-        guard tag == "COMMIT" else { throw PostgreSQLFailure(state: "25P02", message: "the commit became a rollback", isLost: false) }
+        guard tag == "COMMIT" else {
+            throw PostgreSQLFailure(state: "25P02", message: "the commit became a rollback", isLost: false)
+        }
         if let warning = connection.warnings.first {
             throw PostgreSQLFailure(state: "", message: warning, isLost: true)
         }

@@ -97,7 +97,9 @@ final class PostgreSQLNotices: Sendable {
 
     private func note(_ result: OpaquePointer) {
         // "V": severity, never translated.
-        guard let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V"))), String(cString: severity) == "WARNING" else { return }
+        guard let severity = PQresultErrorField(result, Int32(UInt8(ascii: "V"))), String(cString: severity) == "WARNING" else {
+            return
+        }
         // A rollback where a failed commit had ended the transaction already.
         if let state = PQresultErrorField(result, Int32(UInt8(ascii: "C"))), String(cString: state) == "25P01" { return }
         let text = PQresultErrorField(result, Int32(UInt8(ascii: "M"))).map { String(cString: $0) } ?? "a warning"

@@ -101,7 +101,8 @@ final class PostgreSQLWriter: Committer {
             }
             if session.failure != nil {
                 // If all was committed, then without this verb having learnt what it did.
-                outcomes[index] = .unknownOutcome("the change was stored, but the connection was lost before its answer came (\(place))")
+                outcomes[index] = .unknownOutcome(
+                    "the change was stored, but the connection was lost before its answer came (\(place))")
                 return failed(session, mark, outcomes)
             }
         }

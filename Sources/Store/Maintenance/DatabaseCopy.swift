@@ -37,7 +37,9 @@ package struct DatabaseCopy: Sendable {
     ) async throws(StoreError) -> [CopiedTable] {
         let shapes = try await source.read { (sql) throws(StoreError) in try TableShape.all(sql) }
         let others = try await target.read { (sql) throws(StoreError) in try TableShape.all(sql) }
-        guard shapes == others else { throw .conflict("the two databases have different tables: run `chanceryd database migrate` on both") }
+        guard shapes == others else {
+            throw .conflict("the two databases have different tables: run `chanceryd database migrate` on both")
+        }
         try await begin(shapes)
         var copied: [CopiedTable] = []
         for shape in shapes {
@@ -49,7 +51,8 @@ package struct DatabaseCopy: Sendable {
         for (index, shape) in shapes.enumerated() {
             let (wanted, found) = (try await digest(shape, of: source), try await digest(shape, of: target))
             guard wanted == found, wanted.rows == copied[index].rows else {
-                throw .conflict("\(shape.name) has changed while it was copied: stop the servers of the source and run the copy again")
+                throw .conflict(
+                    "\(shape.name) has changed while it was copied: stop the servers of the source and run the copy again")
             }
             copied[index].digest = wanted.digest
         }

@@ -42,7 +42,8 @@ extension AuthorityStore {
 
     private func total(_ table: Tally.Table) async throws(StoreError) -> Int {
         var tally = tallies.withLock { $0[table] ?? Tally() }
-        while let next = try await read(snapshot: true, { [tally] (sql) throws(StoreError) in try Self.step(tally, table, sql) }) {
+        while let next = try await read(snapshot: true, { [tally] (sql) throws(StoreError) in try Self.step(tally, table, sql) })
+        {
             tally = next
         }
         tallies.withLock { [tally] in $0[table] = tally }

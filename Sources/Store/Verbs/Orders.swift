@@ -14,7 +14,8 @@ extension AuthorityStore {
                 """,
                 [
                     order.id.sql, order.status.sql, identifiers.sql, order.authorizations.flatMap(\.bytes).sql,
-                    order.notBefore.sql(\.sql), order.notAfter.sql(\.sql), order.created.sql, order.expires.sql, order.account.sql,
+                    order.notBefore.sql(\.sql), order.notAfter.sql(\.sql), order.created.sql, order.expires.sql,
+                    order.account.sql,
                 ])
             let answers = try sql.conclude(
                 [insertion] + authorizations.map { (new) throws(StoreError) in try Self.insertion(new, of: order.id) })

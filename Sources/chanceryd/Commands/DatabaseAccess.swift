@@ -4,7 +4,9 @@ import Store
 
 /// The database that the settings choose; the data folder's own file where they choose none.
 /// - Throws: `.openPassphrase` for a password that others can read, `.configuration` for an empty one.
-func databaseLocation(_ settings: Settings, _ folder: DataFolder, environment: [String: String]) throws(Failure) -> DatabaseLocation {
+func databaseLocation(_ settings: Settings, _ folder: DataFolder, environment: [String: String]) throws(Failure)
+    -> DatabaseLocation
+{
     guard let text = settings.database else { return .sqlite(path: folder.database) }
     return try databaseLocation(text, settings, folder, environment: environment)
 }

@@ -18,7 +18,9 @@ struct DatabaseCommand: AsyncParsableCommand {
     struct Migrate: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Make the tables, or bring them up to date, as `serve` would at its start.",
-            discussion: "  chanceryd database migrate --data ./ca\n  chanceryd database migrate --database postgresql://chancery@db/chancery")
+            discussion:
+                "  chanceryd database migrate --data ./ca\n  chanceryd database migrate --database postgresql://chancery@db/chancery"
+        )
         @OptionGroup var place: DataOptions
         @Flag(help: "Print JSON.") var json = false
 
@@ -59,7 +61,8 @@ struct DatabaseCommand: AsyncParsableCommand {
                     throw Failure(
                         .damagedDatabase,
                         lines.joined(separator: "\n")
-                            + "\nIf a server is at work, check once more; if they stay, put a backup back or ask for help with this list.")
+                            + "\nIf a server is at work, check once more; if they stay, put a backup back or ask for help with this list."
+                    )
                 }
                 if !json { say("Every row has what it refers to.") }
             }
@@ -68,7 +71,8 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Copy: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Copy everything from one database to another, of either engine, and compare the two by counts and digests.",
+            abstract:
+                "Copy everything from one database to another, of either engine, and compare the two by counts and digests.",
             discussion: """
                 The target is empty, or a copy that was begun before: then only what differs is brought over. Stop the servers of the source
                 first; to keep the pause short, run it once with --preliminary while they still work, which brings most of it.
@@ -80,7 +84,8 @@ struct DatabaseCommand: AsyncParsableCommand {
         @OptionGroup var place: DataOptions
         @Option(help: ArgumentHelp("The database to read.", valueName: "URL")) var from: String
         @Option(help: ArgumentHelp("The database to write.", valueName: "URL")) var to: String
-        @Flag(help: "The source may be served meanwhile; nothing is compared, and the target stays unfinished.") var preliminary = false
+        @Flag(help: "The source may be served meanwhile; nothing is compared, and the target stays unfinished.") var preliminary =
+            false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {

@@ -88,7 +88,8 @@ private func absolute(_ path: String) -> String {
 
 /// Root, intermediate, settings file and database; what is there already is kept. The caller holds the folder's lock.
 func setUp(
-    _ folder: DataFolder, _ plan: CeremonyPlan, _ settings: Settings, _ database: DatabaseLocation, rootPassphraseFile: String? = nil
+    _ folder: DataFolder, _ plan: CeremonyPlan, _ settings: Settings, _ database: DatabaseLocation,
+    rootPassphraseFile: String? = nil
 ) async throws -> Ceremony.Outcome {
     let environment = ProcessInfo.processInfo.environment
     var ceremony = Ceremony(

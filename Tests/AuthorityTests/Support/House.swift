@@ -109,7 +109,8 @@ final class House {
 
     /// - Parameter database: nil: a SQLite file in the folder.
     init(
-        policy: AuthorityPolicy = AuthorityPolicy(), permitted: [String]? = nil, years: Double = 20, database: DatabaseLocation? = nil
+        policy: AuthorityPolicy = AuthorityPolicy(), permitted: [String]? = nil, years: Double = 20,
+        database: DatabaseLocation? = nil
     ) async throws {
         let memory = "/dev/shm"
         let base = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()

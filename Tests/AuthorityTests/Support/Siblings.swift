@@ -46,11 +46,15 @@ final class Siblings {
         try await authority.createAccount(NewAccount(termsOfServiceAgreed: true), key: key.jwk).account
     }
 
-    func order(_ name: String, _ account: StoredAccount, at authority: CertificateAuthority) async throws -> OrderWithAuthorizations {
+    func order(_ name: String, _ account: StoredAccount, at authority: CertificateAuthority) async throws
+        -> OrderWithAuthorizations
+    {
         try await authority.createOrder(NewOrder(identifiers: [.dns(name)]), for: account.id)
     }
 
-    func ready(_ name: String, _ account: StoredAccount, at authority: CertificateAuthority) async throws -> OrderWithAuthorizations {
+    func ready(_ name: String, _ account: StoredAccount, at authority: CertificateAuthority) async throws
+        -> OrderWithAuthorizations
+    {
         let order = try await order(name, account, at: authority)
         _ = try await authority.respond(order.authorizations[0].id, .http01, for: account.id)
         await authority.validations.settled()

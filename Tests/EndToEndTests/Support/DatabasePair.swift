@@ -42,7 +42,8 @@ final class DatabasePair: Sendable {
         let identity = geteuid() == 0 ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] : []
         let command =
             identity + [
-                "\(programs)/pg_basebackup", "-D", data, "-h", primary.folder, "-U", primary.user, "-X", "stream", "--checkpoint=fast",
+                "\(programs)/pg_basebackup", "-D", data, "-h", primary.folder, "-U", primary.user, "-X", "stream",
+                "--checkpoint=fast",
                 "--no-sync",
             ]
         try await Program.succeed(command[0], Array(command.dropFirst()), folder: folder)

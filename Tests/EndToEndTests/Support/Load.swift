@@ -54,7 +54,9 @@ final class Load: Sendable {
     /// Waits until so many more certificates are there.
     func issues(_ count: Int, limit: Double = 60) async throws {
         let goal = now.certificates.count + count
-        try await eventually("\(goal) certificates; errors: \(now.errors.suffix(3))", limit: limit) { now.certificates.count >= goal }
+        try await eventually("\(goal) certificates; errors: \(now.errors.suffix(3))", limit: limit) {
+            now.certificates.count >= goal
+        }
     }
 
     private func work(_ worker: Int) async {
@@ -117,7 +119,9 @@ final class Load: Sendable {
                 faults.append("a valid order without certificate: \(order)")
                 continue
             }
-            if owners.updateValue(order, forKey: certificate) != nil { faults.append("a certificate serves two orders: \(certificate)") }
+            if owners.updateValue(order, forKey: certificate) != nil {
+                faults.append("a certificate serves two orders: \(certificate)")
+            }
         }
         for (certificate, leaf) in told.certificates {
             if try await account.chains(certificate).first?.certificates.first != leaf {

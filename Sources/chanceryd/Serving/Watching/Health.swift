@@ -141,7 +141,8 @@ extension ReadinessCheck {
                     "Raise LimitNOFILE or the memory limit of the unit; the server goes on by itself."
                 )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
-            case .device: ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
+            case .device:
+                ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
             case .unavailable, .unknownOutcome:
                 ("The database server does not answer.", "Start it, or promote its standby; the server goes on by itself.")
