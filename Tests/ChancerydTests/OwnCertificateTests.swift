@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import PKIX
+import Store
 import TestSupport
 import Testing
 
@@ -23,7 +24,7 @@ struct OwnCertificateTests {
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
         let port = listen.bound.port
         let wiring = Wiring(
-            folder: folder, settings: settings,
+            folder: folder, database: .sqlite(path: folder.database), settings: settings,
             addresses: Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: "test"),
             listen: listen.bound, httpListen: httpListen.bound, metricsListen: nil, around: time.surroundings,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
