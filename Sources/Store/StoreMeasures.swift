@@ -9,8 +9,10 @@ final class StoreMeasures: Sendable {
     let errors = CounterFamily<StoreError.Kind>()
 
     /// - Parameter waiting: changes in the queue now.
-    func readings(waiting: Int) -> [Reading] {
-        [
+    fileprivate func readings(waiting: Int, _ engine: any Engine) -> [Reading] {
+        let pool = engine.pool
+        let connections = pool.map { [("busy", $0.busy), ("idle", $0.idle)] } ?? []
+        return [
             Reading("chancery_store_commit_seconds", "Time of one transaction until it was on disk.", commits),
             Reading(
                 "chancery_store_write_seconds",
@@ -23,12 +25,20 @@ final class StoreMeasures: Sendable {
                 "chancery_store_errors_total", .counter,
                 "What the store did not do, by reason; conflict and notFound are no faults by themselves.", errors.samples("kind")
             ),
+            Reading(
+                "chancery_store_pool_connections", .gauge, "Reading connections to a database server, by what they do.",
+                connections.map { .init(labels: [("state", $0)], value: Double($1)) }),
+            Reading(
+                "chancery_store_pool_waiting", .gauge, "Readings that wait for one of them.", pool.map { Double($0.waiting) }),
+            Reading(
+                "chancery_store_round_trips_total", .counter, "Messages to a database server and back; 0 with SQLite.",
+                engine.roundTrips),
         ]
     }
 }
 
 extension AuthorityStore {
-    package var readings: [Reading] { measures.readings(waiting: statistics.waiting) }
+    package var readings: [Reading] { measures.readings(waiting: statistics.waiting, engine) }
 }
 
 extension StoreError {

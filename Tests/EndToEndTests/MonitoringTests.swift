@@ -45,6 +45,66 @@ import Testing
         #expect(try await authority.stop() == 0)
     }
 
+    @Test func `with tracing on, the log tells where each request spent its time`() async throws {
+        let authority = try await TestAuthority(names: NameServer(), flags: ["--set", "tracing=log", "--log-format", "json"])
+        let subscriber = try await Subscriber(authority)
+        let web = try await StatelessResponder(port: authority.http01Port, thumbprint: subscriber.account.key.jwk.thumbprint)
+        _ = try await subscriber.issue(["www.e2e.test"])
+        withExtendedLifetime(web) {}
+        #expect(try await authority.stop() == 0)
+        let lines = try #require(authority.server?.output).split(separator: "\n").filter { $0.hasPrefix("{") }
+        let spans = try lines.compactMap { try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any] }
+            .filter { $0["message"] as? String == "span" }
+        func named(_ name: String) -> [[String: Any]] { spans.filter { $0["name"] as? String == name } }
+        let finalize = try #require(named("POST finalize").first)
+        #expect(finalize["parent"] == nil && finalize["kind"] as? String == "server")
+        #expect((finalize["trace"] as? String)?.count == 32 && (finalize["span"] as? String)?.count == 16)
+        let request = lines.first { $0.contains("\"message\":\"request\"") && $0.contains("\"route\":\"finalize\"") }
+        #expect(request?.contains(finalize["request"] as? String ?? "none") == true, "span and log line share the request's name")
+        for name in ["authority finalize", "sign certificate", "store.write recordIssuance"] {
+            #expect(named(name).contains { $0["trace"] as? String == finalize["trace"] as? String }, "\(name)")
+        }
+        let challenge = try #require(named("POST challenge").first)
+        #expect(named("validate http-01").first?["trace"] as? String == challenge["trace"] as? String)
+        #expect(!lines.contains { $0.contains(subscriber.account.key.jwk.thumbprint) })
+    }
+
+    @Test func `a database that somebody else holds is told by readyz, and so is its end`() async throws {
+        let authority = try await TestAuthority()
+        func readiness() async throws -> (status: String, body: String) {
+            let answer = try await Program.run(
+                "curl", ["-sS", "-w", "\n%{http_code}", "http://127.0.0.1:\(authority.httpPort)/readyz"]
+            ).output
+            let lines = answer.split(separator: "\n")
+            return (String(lines.last ?? ""), lines.dropLast().joined(separator: "\n"))
+        }
+        #expect(try await readiness().status == "200")
+        let holder = try RunningProgram(
+            "python3",
+            [
+                "-u", "-c",
+                """
+                import sqlite3, sys, time
+                held = sqlite3.connect(sys.argv[1], isolation_level=None)
+                held.execute("BEGIN IMMEDIATE")
+                print("held")
+                time.sleep(600)
+                """, "\(authority.data)/chancery.sqlite",
+            ], log: authority.folder.path("holder.log"))
+        try await holder.printed("held")
+        try await eventually("a readiness that says no", limit: 60) { try await readiness().status == "503" }
+        let told = try await readiness()
+        let object = try #require(try JSONSerialization.jsonObject(with: Data(told.body.utf8)) as? [String: Any])
+        let failing = (object["checks"] as? [[String: Any]] ?? []).filter { $0["ready"] as? Bool == false }
+        #expect(failing.compactMap { $0["name"] as? String } == ["store-write"], "\(told)")
+        #expect((failing.first?["reason"] as? String)?.hasPrefix("The database ") == true)
+        #expect(failing.first?["remedy"] as? String != nil)
+        #expect(!told.body.contains(authority.data), "paths are not for strangers")
+        try await holder.stop(SIGKILL)
+        try await eventually("a readiness that says yes", limit: 60) { try await readiness().status == "200" }
+        #expect(try await authority.stop() == 0)
+    }
+
     @Test func `rules and dashboard name only metrics that exist, and the page lists exactly those`() async throws {
         let authority = try await TestAuthority()
         let text = try await exposition(authority.httpPort)

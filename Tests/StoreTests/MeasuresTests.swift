@@ -53,6 +53,21 @@ struct StoreMeasuresTests {
         await store.close()
     }
 
+    @Test(arguments: EngineKind.allCases)
+    func `the pool of connections is told where there is one`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        _ = try await store.account(anyID())
+        let pool = store.engine.pool
+        #expect((pool == nil) == (kind == .sqlite))
+        #expect((try #require(value(store, "chancery_store_round_trips_total")) > 0) == (kind != .sqlite))
+        if let pool {
+            #expect(pool.busy + pool.idle > 0 && pool.waiting == 0)
+            #expect(value(store, "chancery_store_pool_connections", "", "idle") == Double(pool.idle))
+            #expect(value(store, "chancery_store_pool_waiting") == 0)
+        }
+        await store.close()
+    }
+
     @Test func `a probe writes nothing that can be seen, but to the disk`() async throws {
         let folder = try TestFolder()
         let store = try await AuthorityStore.open(path: folder.database, now: start)

@@ -13,7 +13,8 @@ package final class Publisher: Service, Sendable {
     private let bell = Bell()
     private struct Desk {
         var list: StoredRevocationList?
-        var entries = 0
+        /// On that list; nil: not counted yet.
+        var entries: Int?
         var isAsked = false
         /// How long the last list took from its first revocation read to its place in the store.
         var effort: TimeInterval = 0
@@ -33,8 +34,14 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
-    /// Certificates on it.
-    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.entries } }
+    /// Certificates on it. The first look at a list that was not signed here reads it whole.
+    package var entries: Int? {
+        let (list, known) = desk.withLock { ($0.list, $0.entries) }
+        guard known == nil, let list else { return known }
+        let counted = try? RevocationList(der: list.der).entries.count
+        desk.withLock { if $0.list?.number == list.number { $0.entries = counted } }
+        return counted
+    }
 
     /// Signs at once whatever the last list says; while another server is at it, waits for that.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`, `CancellationError`.
@@ -110,7 +117,7 @@ package final class Publisher: Service, Sendable {
         return (tbs, draft.count)
     }
 
-    private func show(_ list: StoredRevocationList, _ entries: Int) {
+    private func show(_ list: StoredRevocationList, _ entries: Int?) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
             desk.list = list
@@ -131,7 +138,7 @@ package final class Publisher: Service, Sendable {
         guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
             RevocationList.isSigned(stored.der, by: shop.issuer.description)
         else { return }
-        show(stored, (try? RevocationList(der: stored.der).entries.count) ?? 0)
+        show(stored, nil)
     }
 
     /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A

@@ -15,6 +15,8 @@ protocol Engine: Committer {
     var isShared: Bool { get }
     /// Messages sent and answered since it was opened; 0 where the database is in the process.
     var roundTrips: Int { get }
+    /// Nil where readings need no connection.
+    var pool: PoolUse? { get }
     /// Why nothing will be committed any more, however long one waits: the device failed under a commit. Nil as long as all is well.
     var failure: StoreError? { get }
     /// After this no other call.
@@ -24,6 +26,15 @@ protocol Engine: Committer {
 extension Engine {
     /// An engine that finds its way back by itself never ends.
     var failure: StoreError? { nil }
+    var pool: PoolUse? { nil }
+}
+
+/// What the connections that read are doing.
+struct PoolUse: Sendable, Equatable {
+    var busy: Int
+    var idle: Int
+    /// Readings for which none is free.
+    var waiting: Int
 }
 
 protocol Committer: Sendable {

@@ -18,6 +18,12 @@ final class PostgreSQLEngine: Engine {
     var light: (any Committer)? { lightWriter }
     private var place: String { address.place }
 
+    var pool: PoolUse? {
+        let loads = readers.map(\.load)
+        let busy = loads.count { $0 > 0 }
+        return PoolUse(busy: busy, idle: loads.count - busy, waiting: loads.reduce(0) { $0 + max(0, $1 - 1) })
+    }
+
     /// Waits for the server and looks whether it is fit to be relied on.
     /// - Throws: `unsuitable`, naming the setting and what to do; `unavailable`.
     init(_ address: PostgreSQLAddress, _ options: PostgreSQLOptions = PostgreSQLOptions()) throws(StoreError) {
