@@ -12,6 +12,7 @@ enum Schema {
     static let migrations: [Migration] = [
         Migration(name: "foundation", statements: foundation),
         Migration(name: "fleet", statements: fleet),
+        Migration(name: "renewal", statements: renewal),
     ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
@@ -143,5 +144,19 @@ enum Schema {
             id BIGINT PRIMARY KEY, root BYTEA, issuer TEXT NOT NULL, place TEXT NOT NULL, begun BIGINT NOT NULL)
         """,
         "CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL) WITHOUT ROWID",
+    ]
+
+    /// RFC 9773. `certificate` of a replacement, and `replaces` of an order, are as section 4.1 spells a certificate; of an announcement it is
+    /// the certificate's id. `expires` is the order's, which is swept before its replacement.
+    private static let renewal = [
+        "ALTER TABLE orders ADD COLUMN replaces TEXT",
+        """
+        CREATE TABLE replacements (
+            certificate TEXT PRIMARY KEY, order_id BYTEA NOT NULL, expires BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE announcements (
+            certificate BYTEA PRIMARY KEY, announced BIGINT NOT NULL, explanation TEXT) WITHOUT ROWID
+        """,
     ]
 }

@@ -2,23 +2,28 @@ internal import ACME
 package import Foundation
 
 extension AuthorityStore {
+    /// - Returns: false when the certificate that it replaces is replaced already; then nothing is written.
     /// - Throws: `conflict` unless the account is valid; then nothing is written.
-    package func createOrder(_ order: StoredOrder, _ authorizations: [StoredAuthorization]) async throws(StoreError) {
+    @discardableResult
+    package func createOrder(_ order: StoredOrder, _ authorizations: [StoredAuthorization]) async throws(StoreError) -> Bool {
         let identifiers = try IdentifierColumn.text(order.identifiers)
-        try await commit { (sql) throws(StoreError) in
+        return try await commit { (sql) throws(StoreError) in
+            guard try Self.claimReplacement(order, sql) else { return false }
             let account = try sql.row("SELECT status FROM accounts WHERE id = $1", [order.account.sql])
             guard account?.values == [.text(AccountStatus.valid.rawValue)] else { throw .conflict("the account is not valid") }
             try sql.run(
                 """
-                INSERT INTO orders (id, account, status, identifiers, authorizations, not_before, not_after, created, expires)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                INSERT INTO orders
+                (id, account, status, identifiers, authorizations, not_before, not_after, created, expires, replaces)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                 """,
                 [
                     order.id.sql, order.account.sql, order.status.sql, identifiers.sql,
                     order.authorizations.flatMap(\.bytes).sql, order.notBefore.sql(\.sql), order.notAfter.sql(\.sql),
-                    order.created.sql, order.expires.sql,
+                    order.created.sql, order.expires.sql, order.replaces.sql(\.sql),
                 ])
             for new in authorizations { try Self.insert(new, sql) }
+            return true
         }
     }
 

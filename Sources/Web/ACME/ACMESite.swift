@@ -24,6 +24,7 @@ struct ACMESite: Sendable {
         let index = Directory(
             newNonce: addresses[.newNonce], newAccount: addresses[.newAccount], newOrder: addresses[.newOrder],
             revokeCert: addresses[.revokeCertificate], keyChange: addresses[.keyChange],
+            renewalInfo: addresses.external + Route.renewalInfoBase,
             meta: .init(
                 termsOfService: settings.termsOfService, website: settings.website,
                 caaIdentities: settings.caaIdentities.isEmpty ? nil : settings.caaIdentities, externalAccountRequired: false))
@@ -35,6 +36,7 @@ struct ACMESite: Sendable {
         switch route {
         case .directory where received.method != .POST: return directory
         case .newNonce where received.method != .POST: return newNonce(received.method)
+        case .renewalInfo(let certificate): return try await renewalInfo(certificate)
         case .terms(let account, let token): return try await terms(account, token, isAgreed: received.isPost)
         default: break
         }
@@ -69,7 +71,8 @@ struct ACMESite: Sendable {
         case .challenge(let id, let type): return try await challenge(request, id, type)
         case .certificate(let id, let chain): return try await certificate(request, id, chain, received.headers["Accept"])
         case .revokeCertificate: return try await revoke(request)
-        case .terms, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics: return .notFound()
+        case .terms, .renewalInfo, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics:
+            return .notFound()
         }
     }
 
