@@ -28,7 +28,10 @@ package final class CertificateAuthority: Sendable {
     let around: Surroundings
     let log: Logger
     let consent: Consent
+    let deadlines: Deadlines
+    let measures = AuthorityMeasures()
     let accounts: AccountCache
+    let earlierLists = EarlierLists()
 
     /// - Parameters:
     ///   - validate: asks the target of a challenge, within its own deadline.
@@ -43,9 +46,12 @@ package final class CertificateAuthority: Sendable {
         policy.issuerConstraints = issuer.description.permittedNames
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         consent = Consent(key: surroundings.random(32))
+        deadlines = Deadlines(uptime: surroundings.uptime, sleep: surroundings.sleep)
         let owner = surroundings.random(8).hex
-        let shop = Shop(store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner)
-        validations = ValidationWorker(shop, validate: validate)
+        let shop = Shop(
+            store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner,
+            measures: measures)
+        validations = ValidationWorker(shop, deadlines: deadlines, validate: validate)
         issuances = IssuanceWorker(shop)
         publisher = Publisher(shop)
         sweeper = Sweeper(shop)
@@ -75,14 +81,15 @@ struct Shop: Sendable {
     let log: Logger
     /// This process, in the store's leases.
     let owner: String
+    let measures: AuthorityMeasures
     private let clock = ClockWatch()
 
     init(
         store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy, around: Surroundings, log: Logger,
-        owner: String
+        owner: String, measures: AuthorityMeasures
     ) {
         (self.store, self.issuer, self.urls, self.policy) = (store, issuer, urls, policy)
-        (self.around, self.log, self.owner) = (around, log, owner)
+        (self.around, self.log, self.owner, self.measures) = (around, log, owner, measures)
     }
 
     /// Whether other servers may be at work on the same database.

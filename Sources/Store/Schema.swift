@@ -12,6 +12,8 @@ enum Schema {
     static let migrations: [Migration] = [
         Migration(name: "foundation", statements: foundation),
         Migration(name: "fleet", statements: fleet),
+        Migration(name: "size", statements: size),
+        Migration(name: "age of work", statements: ageOfWork),
         Migration(name: "renewal", statements: renewal),
     ]
 
@@ -145,6 +147,24 @@ enum Schema {
         """,
         "CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL) WITHOUT ROWID",
     ]
+
+    /// What keeps every statement as short with a million certificates as with a thousand.
+    private static let size = [
+        // The later of a revocation's and its certificate's end: a list made after it is the last that names it.
+        "ALTER TABLE revocations ADD COLUMN listed_until BIGINT NOT NULL DEFAULT 0",
+        "UPDATE revocations SET listed_until = CASE WHEN not_after > revoked THEN not_after ELSE revoked END",
+        "CREATE INDEX revocations_listed ON revocations (issuer, listed_until, certificate)",
+        "DROP INDEX revocations_issuer",
+        // How many revocations an issuer has had: raised in the transaction that revokes.
+        "CREATE TABLE revocation_counts (issuer TEXT PRIMARY KEY, number BIGINT NOT NULL) WITHOUT ROWID",
+        "INSERT INTO revocation_counts (issuer, number) SELECT issuer, COUNT(*) FROM revocations GROUP BY issuer",
+        // That number before the list was made; where the two differ, another list is due.
+        "ALTER TABLE crls ADD COLUMN revocations BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX certificates_expiry ON certificates (not_after, id)",
+    ]
+
+    /// When work was first asked for: `due` moves with every lease. Work from before has none, and is over in minutes.
+    private static let ageOfWork = ["ALTER TABLE work ADD COLUMN since BIGINT"]
 
     /// RFC 9773. `certificate` of a replacement, and `replaces` of an order, are as section 4.1 spells a certificate; of an announcement it is
     /// the certificate's id. `expires` is the order's, which is swept before its replacement.

@@ -12,6 +12,8 @@ enum Mishap: Error {
     /// Lost half-way.
     case lost(String)
     case cancelled
+    /// This host has no more of something: says nothing about the other side.
+    case short(String)
 
     static let endlessHandshake = Mishap.tls("more than \(LenientTLS.handshakeLimit) bytes came, and the handshake was not done")
     static let unfinishedHandshake = Mishap.tls("the connection was closed before the handshake was done")
@@ -29,11 +31,18 @@ enum Mishap: Error {
     init(whileConnecting error: any Error) {
         switch error {
         case let mishap as Mishap: self = mishap
+        case let error as IOError where Self.shortages[error.errnoCode] != nil:
+            self = .short(Self.shortages[error.errnoCode] ?? "")
         case let error as IOError: self = .unreachable(Self.words(error))
         case ChannelError.connectTimeout: self = .unreachable("no answer in time")
         default: self = .unreachable("\(error)".printable(limit: 200))
         }
     }
+
+    private static let shortages: [Int32: String] = [
+        EMFILE: "file descriptors", ENFILE: "file descriptors", ENOMEM: "memory", ENOBUFS: "memory",
+        EADDRNOTAVAIL: "ports to connect from",
+    ]
 
     private static func words(_ error: IOError) -> String {
         switch error.errnoCode {

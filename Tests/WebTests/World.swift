@@ -2,6 +2,7 @@ import ACME
 import Authority
 import Foundation
 import Logging
+import Measures
 import NIOSSL
 import PKIX
 import ServiceLifecycle
@@ -23,6 +24,7 @@ final class World: Sendable {
     let nonces = NonceOffice()
     let port: Int
     let httpPort: Int
+    let monitoringPort: Int
     let box: TLSContextBox
     let lines: Lines
     private let group: ServiceGroup
@@ -32,6 +34,7 @@ final class World: Sendable {
     init(
         terms: String? = nil, delays: [Duration] = [], alternates: [Int] = [],
         limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
+        isMonitored: Bool = false, tracing: RequestTracing? = nil,
         faults: @escaping @Sendable () async -> [String] = { [] },
         verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in
             .success(Evidence(address: nil, summary: "so be it"))
@@ -57,11 +60,16 @@ final class World: Sendable {
         var settings = WebSettings(
             listen: .init(host: "127.0.0.1", port: 0), httpListen: .init(host: "127.0.0.1", port: 0), externalURL: Self.external)
         settings.limits = limits
+        // Clients that are left open should not hold up the end of a test.
+        settings.limits.farewell = min(limits.farewell, .milliseconds(100))
         settings.maximumConnections = maximumConnections
         settings.termsOfService = terms
         settings.name = "Test <CA>"
+        if isMonitored { settings.monitoringListen = .init(host: "127.0.0.1", port: 0) }
         var base = WebFoundation(authority: authority, nonces: nonces, tls: box, around: .real, logger: logger)
-        base.faults = faults
+        base.checks = { await faults().map { ReadinessCheck("test", unless: $0, remedy: "Wait.") } }
+        base.readings = { [Reading("test_of_another_room", .gauge, "From another room.", 7)] }
+        base.tracing = tracing
         let (bound, continuation) = AsyncStream<(ListenerKind, Int)>.makeStream()
         base.bound = { continuation.yield(($0, $1)) }
         let group = ServiceGroup(services: authority.services + services(settings, base), logger: logger)
@@ -70,9 +78,9 @@ final class World: Sendable {
         var ports: [ListenerKind: Int] = [:]
         for await (kind, port) in bound {
             ports[kind] = port
-            if ports.count == 2 { break }
+            if ports.count == (isMonitored ? 3 : 2) { break }
         }
-        (port, httpPort) = (ports[.https] ?? 0, ports[.http] ?? 0)
+        (port, httpPort, monitoringPort) = (ports[.https] ?? 0, ports[.http] ?? 0, ports[.monitoring] ?? 0)
     }
 
     /// Begins to shut down, as SIGTERM does.
@@ -157,8 +165,8 @@ final class World: Sendable {
         try await ask(Wire(method: method, path, headers: ["Host: ca.test"] + headers))
     }
     /// Over plain HTTP.
-    func getPlain(_ path: String, method: String = "GET") async throws -> WireClient.Answer {
-        let client = try await WireClient(port: httpPort, tls: false)
+    func getPlain(_ path: String, method: String = "GET", port: Int? = nil) async throws -> WireClient.Answer {
+        let client = try await WireClient(port: port ?? httpPort, tls: false)
         defer { Task { await client.close() } }
         try await client.send(Wire(method: method, path).bytes)
         return try await client.answer(toHead: method == "HEAD")

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -19,7 +20,9 @@ extension CertificateAuthority {
         let new = StoredAccount(
             id: around.newID(), key: key, contacts: contacts, agreedTerms: policy.termsOfService,
             created: around.now())
+        crashPoint("account.create.before")
         let (account, created) = try await stored { () async throws(StoreError) in try await store.createAccount(new) }
+        crashPoint("account.create.after")
         if created { log.info("account created", metadata: .event(account: account.id)) }
         return (try Self.active(account), created)
     }
@@ -86,7 +89,7 @@ extension CertificateAuthority {
         let hash = info.fingerprint
         let certified = try await stored { () async throws(StoreError) in
             if try await store.isKeyBlocked(hash) { return true }
-            return try await !store.certificates(CertificateFilter(keyHash: hash), limit: 1).isEmpty
+            return try await store.isKeyCertified(hash)
         }
         guard !certified else { throw .badPublicKey("The account key is, or was, the key of a certificate; make another one.") }
     }

@@ -1,6 +1,8 @@
 internal import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import PKIX
 internal import ServiceLifecycle
 internal import Signing
@@ -41,7 +43,11 @@ package final class IssuanceWorker: Service, Sendable {
         guard isNew else { return outcome }
         let started = tasks.start(name) { [self] in
             let ending: Ending
-            do throws(Refusal) { ending = .success(try await issue(job)) } catch { ending = .failure(error) }
+            do throws(Refusal) { ending = .success(try await issue(job)) } catch {
+                ending = .failure(error)
+                // Not where another request was first.
+                if error.retryAfter != nil { shop.measures.issuances.add(.failed) }
+            }
             outcomes.withLock { $0[name] = nil }
             outcome.settle(ending)
         }
@@ -74,7 +80,9 @@ package final class IssuanceWorker: Service, Sendable {
             throw .broken
         }
         let intent = try intent(job, linted.contents, now)
+        crashPoint("issuance.intent.before")
         try await commit(intent)
+        crashPoint("issuance.intent.after")
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
             shop.log.error(
@@ -143,13 +151,17 @@ package final class IssuanceWorker: Service, Sendable {
     /// From the signature on there is a certificate, and it is recorded whatever has happened to its order.
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
         let contents = linted.contents
-        let der = try await linted.signed { [signer = shop.issuer.signer] in try await signer.sign($0) }
+        let der = try await linted.signed { [shop] in try await shop.sign($0, for: .certificate) }
+        crashPoint("issuance.signature.after")
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
                 id: intent.id, order: intent.order, account: intent.account, issuer: intent.issuer, serial: intent.serial,
                 der: der,
                 keyHash: PublicKeyInfo.fingerprint(of: contents.publicKey), identifiers: intent.identifiers,
                 notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
+        shop.measures.issuances.add(.issued)
+        shop.measures.issuanceTime.observe(seconds: shop.around.now().timeIntervalSince(intent.created))
+        crashPoint("issuance.record.after")
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded
@@ -260,6 +272,7 @@ extension IssuanceWorker {
     }
 
     private func void(_ intent: Intent, _ why: String) async throws(StoreError) {
+        shop.measures.issuances.add(.voided)
         shop.log.warning("issuance voided", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         guard let order = intent.order else { return try await shop.store.voidIntent(intent.id) }
         try await shop.store.failIssuance(order, Problem(.serverInternal, 500, why))

@@ -2,6 +2,7 @@ internal import ACME
 internal import Crypto
 internal import Foundation
 internal import Logging
+package import Measures
 package import Store
 internal import Synchronization
 
@@ -31,6 +32,7 @@ package final class SharedNonces: NonceBook {
         var waiting: [Waiting] = []
         var isWriting = false
     }
+    package let refusals = CounterFamily<NonceRefusal>()
     private let store: AuthorityStore
     private let around: Surroundings
     private let log: Logger
@@ -61,7 +63,7 @@ package final class SharedNonces: NonceBook {
 
     package func spend(_ nonce: String) async throws(Refusal) -> Bool {
         guard nonce.utf8.count == (Self.bytes * 4 + 2) / 3, let bytes = try? Base64URL.decode(nonce), bytes.count == Self.bytes
-        else { return false }
+        else { return refuse(.unknown) }
         let number = NonceNumber(epoch: Self.integer(bytes[0..<8]), number: Self.integer(bytes[8..<16]))
         var key = key(of: number.epoch)
         if key == nil {
@@ -69,15 +71,20 @@ package final class SharedNonces: NonceBook {
             do { try await refresh() } catch { throw refusal(error) }
             key = self.key(of: number.epoch)
         }
-        guard let key, Self.isAuthentic(bytes, key) else { return false }
+        guard let key, Self.isAuthentic(bytes, key) else { return refuse(.unknown) }
         switch await write(number) {
         case .success(true): return true
         case .success(false):
             // Spent, or its epoch has ended: the nonce in the answer must be of one that has not.
             do { try await refresh() } catch { throw refusal(error) }
-            return false
+            return refuse(.spent)
         case .failure(let error): throw refusal(error)
         }
+    }
+
+    private func refuse(_ why: NonceRefusal) -> Bool {
+        refusals.add(why)
+        return false
     }
 
     /// Learns of epochs that others began, and begins one when the newest is old.

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -30,6 +31,7 @@ extension CertificateAuthority {
             id: around.newID(), account: account, identifiers: names.map { .dns($0.text) },
             authorizations: authorizations.map(\.id),
             notBefore: wanted.notBefore, notAfter: wanted.notAfter, created: now, expires: expires, replaces: replaces)
+        crashPoint("order.create.before")
         let isCreated: Bool
         do { isCreated = try await store.createOrder(order, authorizations) } catch .conflict { throw .accountDeactivated } catch
         {
@@ -37,6 +39,7 @@ extension CertificateAuthority {
             throw Refusal(error)
         }
         guard isCreated else { throw .alreadyReplaced }
+        crashPoint("order.create.after")
         log.info("order created", metadata: .event(account: account, order: order.id))
         return OrderWithAuthorizations(order: order, authorizations: authorizations)
     }

@@ -15,23 +15,29 @@ package final class Sweeper: Service, Sendable {
 
     init(_ shop: Shop) { self.shop = shop }
 
+    /// Every minute what expired last, and every six hours whatever else a round that looks at all finds.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
+            var thorough: Date?
             while !Task.isCancelled {
                 do { try await shop.around.sleep(.seconds(60)) } catch { break }
-                await sweep()
+                let now = shop.around.now()
+                let isThorough = thorough.map { !(0..<6 * 3600).contains(now.timeIntervalSince($0)) } ?? true
+                await sweep(thorough: isThorough, pause: .milliseconds(20))
+                if isThorough { thorough = now }
             }
         }
     }
 
     /// All that is due.
-    package func sweep() async {
+    /// - Parameter pause: between steps, for whoever else wants the database.
+    package func sweep(thorough: Bool = true, pause: Duration = .zero) async {
         do {
             _ = try await shop.alone(at: .sweep) { _ in
-                var isFinished = false
-                while !isFinished, !Task.isCancelled {
-                    isFinished =
-                        try await shop.store.sweep(expiredBefore: shop.around.now().addingTimeInterval(-Self.grace)).finished
+                while !Task.isCancelled {
+                    let cutoff = shop.around.now().addingTimeInterval(-Self.grace)
+                    if try await shop.store.sweep(expiredBefore: cutoff, thorough: thorough).finished { break }
+                    if pause > .zero { try? await shop.around.sleep(pause) }
                 }
                 if shop.isShared { try await sweepNonces() }
             }

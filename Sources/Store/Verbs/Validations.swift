@@ -10,19 +10,22 @@ package enum Verdict: Sendable, Equatable {
 extension AuthorityStore {
     /// The client says it is ready: the challenge goes from `pending` to `processing`, and its work item is leased to
     /// `owner`. Already begun, or decided, or no longer pending at `now`: unchanged.
+    /// - Parameter account: whose it must be; nil: whosever.
     /// - Returns: the authorization as it stands, and whether this call began it.
-    /// - Throws: `notFound`, also when the authorization has no such challenge.
+    /// - Throws: `notFound`, also when the authorization is another account's or has no such challenge.
     package func beginValidation(
-        _ id: RecordID, _ type: ChallengeType, owner: String, leaseUntil: Date, now: Date
+        _ id: RecordID, _ type: ChallengeType, account: RecordID? = nil, owner: String, leaseUntil: Date, now: Date
     ) async throws(StoreError) -> (authorization: StoredAuthorization, begun: Bool) {
         try await commit { (sql) throws(StoreError) in
-            guard let (stored, version) = try Self.authorization(sql, id) else { throw .notFound }
+            guard let (stored, version) = try Self.authorization(sql, id), account == nil || stored.account == account else {
+                throw .notFound
+            }
             var found = stored
             guard let index = found.challenges.firstIndex(where: { $0.type == type }) else { throw .notFound }
             guard found.status(at: now) == .pending, found.challenges[index].status == .pending else { return (found, false) }
             found.challenges[index].status = .processing
             try Self.update(found, version: version, sql)
-            try Self.insertWork(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, sql)
+            try Self.insertWork(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, since: now, sql)
             return (found, true)
         }
     }

@@ -58,11 +58,12 @@ extension AuthorityStore {
     }
 
     static func insertWork(
-        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, _ sql: any Session
+        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, since: Date,
+        _ sql: any Session
     ) throws(StoreError) {
         try sql.run(
-            "INSERT INTO work (subject, challenge, sort, owner, due, attempts) VALUES ($1, $2, $3, $4, $5, 1)",
-            [subject.sql, challenge.sql, sort.sql, owner.sql, leaseUntil.sql])
+            "INSERT INTO work (subject, challenge, sort, owner, due, attempts, since) VALUES ($1, $2, $3, $4, $5, 1, $6)",
+            [subject.sql, challenge.sql, sort.sql, owner.sql, leaseUntil.sql, since.sql])
     }
 }
 

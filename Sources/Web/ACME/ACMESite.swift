@@ -1,6 +1,7 @@
 internal import ACME
 internal import Authority
 internal import Foundation
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Store
@@ -31,11 +32,18 @@ struct ACMESite: Sendable {
         directory = .json { $0.members(index) }
     }
 
+    /// What needs neither signature nor store.
+    func atOnce(_ received: Received, _ route: Route) -> Answer? {
+        switch route {
+        case .directory where !received.isPost: directory
+        case .newNonce where !received.isPost: newNonce(received.method)
+        default: nil
+        }
+    }
+
     /// - Throws: `Refusal` or `Problem`: the request is not granted; anything else is a fault of ours.
     func answer(_ received: Received, _ route: Route) async throws -> Answer {
         switch route {
-        case .directory where received.method != .POST: return directory
-        case .newNonce where received.method != .POST: return newNonce(received.method)
         case .renewalInfo(let certificate): return try await renewalInfo(certificate)
         case .terms(let account, let token): return try await terms(account, token, isAgreed: received.isPost)
         default: break
@@ -46,8 +54,8 @@ struct ACMESite: Sendable {
             case .revokeCertificate: .either
             default: .kid
             }
-        let request = try await check.check(received, for: route, rule)
-        var answer = try await self.answer(request, route, received)
+        let request = try await Trace.span("check request") { try await check.check(received, for: route, rule) }
+        var answer = try await Trace.span("authority " + route.name.text) { try await self.answer(request, route, received) }
         if case .account(let account) = request.signer, answer.facts.account == nil { answer.facts.account = account.id.text }
         return answer
     }

@@ -1,6 +1,7 @@
 internal import ACME
 internal import Authority
 internal import Foundation
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Store
@@ -55,7 +56,10 @@ struct RequestCheck: Sendable {
         guard message.isSigned(by: key) else {
             throw Problem.malformed("The signature does not verify with the key that the request names.")
         }
-        guard let nonce = message.nonce else { throw Problem(.badNonce, 400, "The request carries no nonce.") }
+        guard let nonce = message.nonce else {
+            nonces.refusals.add(.missing)
+            throw Problem(.badNonce, 400, "The request carries no nonce.")
+        }
         guard try await nonces.spend(nonce) else { throw Problem(.badNonce, 400, "The nonce is unknown, used or too old.") }
         if nonces.outdatesAccounts, case .account(let account) = signer {
             signer = .account(try await authority.confirmed(account))

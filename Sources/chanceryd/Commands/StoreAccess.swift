@@ -7,7 +7,7 @@ extension Failure {
     init(_ error: StoreError) {
         let status: ProcessStatus =
             switch error {
-            case .busy: .busy
+            case .busy, .shortage: .busy
             case .conflict, .closed: .failure
             case .notFound: .notFound
             case .full: .diskFull
@@ -37,20 +37,6 @@ func withStore(_ place: DataOptions, _ body: (AuthorityStore) async throws -> Vo
         await store.close()
     } catch let error as StoreError {
         throw Failure(error)
-    }
-}
-
-/// All pages of a listing, or the first `limit` rows of it.
-func pages<Item>(
-    limit: Int?, _ page: (RecordID?, Int) async throws -> [Item], id: (Item) -> RecordID
-) async throws -> [Item] {
-    var all: [Item] = []
-    while true {
-        let wanted = min(500, (limit ?? .max) - all.count)
-        guard wanted > 0 else { return all }
-        let next = try await page(all.last.map(id), wanted)
-        all += next
-        if next.count < wanted { return all }
     }
 }
 

@@ -8,10 +8,15 @@ import Signing
 /// - Throws: `.keyFile` when the files do not belong together; what the passphrase's place and the key file say.
 func openIssuer(_ folder: DataFolder, _ settings: Settings, environment: [String: String]) throws(Failure) -> Issuer {
     let certificates = [try readCertificate(folder.intermediate), try readCertificate(folder.root)]
-    let signer: KeyFileSigner
+    let signer: any Signer
     do throws(SigningError) {
         let passphrase = try PassphraseSource(settings, folder, environment).passphrase(environment: environment)
-        signer = try KeyFileSigner(path: folder.intermediateKey, passphrase: passphrase)
+        let key = try KeyFileSigner(path: folder.intermediateKey, passphrase: passphrase)
+        #if DEBUG
+            signer = WitnessedSigner.around(key, environment)
+        #else
+            signer = key
+        #endif
     } catch {
         throw Failure(error)
     }

@@ -129,3 +129,19 @@ struct PortReservation: ~Copyable {
         }
     }
 }
+
+/// A reservation where the setting may be unset.
+struct MaybePort: ~Copyable {
+    private let reservation: PortReservation?
+
+    init(_ wanted: Endpoint?, setting: String) throws(Failure) {
+        if let wanted { reservation = try PortReservation(wanted, setting: setting) } else { reservation = nil }
+    }
+
+    var bound: Endpoint? {
+        switch reservation {
+        case .some(let reservation): reservation.bound
+        case nil: nil
+        }
+    }
+}

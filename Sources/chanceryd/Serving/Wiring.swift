@@ -38,6 +38,7 @@ struct Wiring {
     let addresses: Addresses
     let listen: Endpoint
     let httpListen: Endpoint
+    let metricsListen: Endpoint?
     let around: Surroundings
     let logger: Logger
 
@@ -71,27 +72,34 @@ struct Wiring {
             name: "\(machineName()) (process \(getpid()))", logger: logger)
         try await authority.prepare()
 
-        let (box, keeping) = try await tls(authority, issuer)
+        let (served, keeping) = try await tls(authority, issuer)
         var base = WebFoundation(
-            authority: authority, nonces: authority.nonces, tls: box, around: around, logger: logger)
-        let health = Health(store: store, authority: authority, around: around)
+            authority: authority, nonces: authority.nonces, tls: served.box, around: around, logger: logger)
         let departure = Departure(delay: .seconds(settings.drainDelay), sleep: around.sleep, logger: logger)
-        base.faults = { (departure.isUnderWay ? ["The server is stopping."] : []) + (await health.faults()) }
         base.isEnding = { departure.isUnderWay }
-        base.readings = { await health.readings() }
-        let doors = Doors(expected: 2, open: ready)
+        let health = Health(
+            store: store, authority: authority, tls: served, around: around, isEnding: { departure.isUnderWay })
+        let measurements = Measurements(store: store, authority: authority, tls: served, health: health, around: around)
+        base.checks = { await health.checks() }
+        base.readings = { await measurements.readings() }
+        if settings.tracing == .log {
+            base.tracing = RequestTracing(LogTracer(logger: logger, random: around.random))
+        }
+        let doors = Doors(expected: metricsListen == nil ? 2 : 3, open: ready)
         base.bound = { kind, _ in doors.opened(kind) }
         var web = WebSettings(
             listen: .init(host: listen.host, port: listen.port), httpListen: .init(host: httpListen.host, port: httpListen.port),
             externalURL: addresses.external)
+        web.monitoringListen = metricsListen.map { .init(host: $0.host, port: $0.port) }
         web.name = settings.authorityName
-        web.version = chanceryVersion
         web.termsOfService = settings.termsOfService
         web.website = settings.website
         web.caaIdentities = settings.caaIdentities
 
         var configuration = ServiceGroupConfiguration(
-            services: (authority.services + [keeping] + services(web, base) + [departure]).map {
+            services: ([StoreWatch(store: store, around: around)] + authority.services + [keeping] + services(web, base) + [
+                departure
+            ]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
@@ -113,16 +121,16 @@ struct Wiring {
         return quiet
     }
 
-    private func tls(_ authority: CertificateAuthority, _ issuer: Issuer) async throws -> (TLSContextBox, any Service) {
+    private func tls(_ authority: CertificateAuthority, _ issuer: Issuer) async throws -> (ServedTLS, any Service) {
         if let certificate = settings.tlsCertificate, let key = settings.tlsKey {
-            let box = TLSContextBox(try ServingPair(certificate: certificate, key: key).context)
-            return (box, TLSFilesReload(certificate: certificate, key: key, box: box, logger: logger))
+            let served = try ServedTLS(ServingPair(certificate: certificate, key: key))
+            return (served, TLSFilesReload(certificate: certificate, key: key, served: served, logger: logger))
         }
         let own = OwnCertificate(
             path: folder.tls, names: try certifiable(addresses.names, issuer), authority: authority, around: around,
             logger: logger)
-        let box = TLSContextBox(try await own.current().context)
-        return (box, OwnCertificateRenewal(own: own, box: box))
+        let served = try ServedTLS(try await own.current())
+        return (served, OwnCertificateRenewal(own: own, served: served))
     }
 
     /// Those of the server's names that its own intermediate may certify.
@@ -176,7 +184,7 @@ extension Failure {
         case let error as SigningError: self.init(error)
         case let error as ClockIsBehind: self.init(.clock, error.description)
         case let error as ResolverError: self.init(.configuration, "resolver: \(error).")
-        case let error as ListenFailure: self.init(.portInUse, "\(error); change listen or http-listen.")
+        case let error as ListenFailure: self.init(.portInUse, "\(error); change listen, http-listen or metrics-listen.")
         case let error as Refusal: self.init(.failure, "The server's own certificate could not be issued: \(error).")
         default: self.init(.software, "chanceryd failed: \("\(error)".printable(limit: 500)).")
         }

@@ -116,13 +116,17 @@ struct LoadedSettings: Sendable {
             faults.append(
                 SettingsFault(place: place("tls-key"), message: "tls-key without tls-certificate", remedy: "set both or neither"))
         }
-        let (one, two) = (settings.listen, settings.httpListen)
-        if one.port != 0, one.port == two.port, one.host == two.host || one.isEveryAddress || two.isEveryAddress {
-            faults.append(
-                SettingsFault(
-                    place: place(origin("http-listen") == .byDefault ? "listen" : "http-listen"),
-                    message: "listen (\(one)) and http-listen (\(two)) want the same port",
-                    remedy: "give one of them another port"))
+        var listeners = [("listen", settings.listen), ("http-listen", settings.httpListen)]
+        if let third = settings.metricsListen { listeners.append(("metrics-listen", third)) }
+        for (index, (name, two)) in listeners.enumerated() {
+            for (other, one) in listeners[..<index]
+            where one.port != 0 && one.port == two.port && (one.host == two.host || one.isEveryAddress || two.isEveryAddress) {
+                faults.append(
+                    SettingsFault(
+                        place: place(origin(name) == .byDefault ? other : name),
+                        message: "\(other) (\(one)) and \(name) (\(two)) want the same port",
+                        remedy: "give one of them another port"))
+            }
         }
         if settings.backdate >= settings.certificateLifetime {
             faults.append(
