@@ -135,6 +135,11 @@ extension ReadinessCheck {
             switch error.kind {
             case .busy: ("The database is busy.", "Look at the load; another process may hold the database.")
             case .full: ("The disk is full.", "Make room; nothing acknowledged is lost, and the server goes on by itself.")
+            case .shortage:
+                (
+                    "File descriptors or memory ran out.",
+                    "Raise LimitNOFILE or the memory limit of the unit; the server goes on by itself."
+                )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
             case .device: ("Reading or writing failed below the database.", "Look at the disk.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
