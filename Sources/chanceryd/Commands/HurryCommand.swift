@@ -42,10 +42,10 @@ struct HurryCommand: AsyncParsableCommand {
         try await withStore(place) { store in
             var count = 0
             if numbers.isEmpty {
-                var cursor: RecordID?
+                var cursor: StoredCertificate?
                 repeat {
                     let page = try await store.certificates(filter, after: cursor, limit: 200)
-                    cursor = page.last?.id
+                    cursor = page.last
                     count += try await hurry(page, reason, store)
                 } while cursor != nil
             } else {
