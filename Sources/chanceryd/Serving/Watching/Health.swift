@@ -142,9 +142,10 @@ extension ReadinessCheck {
                 )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
             case .device: ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
-            case .shortage:
-                ("Files or memory ran out.", "Raise LimitNOFILE or the memory limit; the server goes on by itself once there is room.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
+            case .unavailable, .unknownOutcome:
+                ("The database server does not answer.", "Start it, or promote its standby; the server goes on by itself.")
+            case .unsuitable: ("The database server is not set up to be relied on.", "See the log for the setting.")
             case .closed: ("The database is closed.", "Wait until the server has stopped or started.")
             case .conflict, .notFound, .inUse, .missing, .newerSchema, .olderSchema, .broken:
                 ("The database does not do what it is asked.", "See the log for the error.")
