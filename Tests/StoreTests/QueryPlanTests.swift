@@ -58,7 +58,8 @@ struct QueryPlanTests {
         await store.close()
         let statements = noted.all.sorted()
         #expect(statements.count >= 55)
-        let schema = try #require(url.split(separator: "=").last.map { $0.replacingOccurrences(of: "-csearch_path%3D", with: "") })
+        let schema = try #require(
+            url.split(separator: "=").last.map { $0.replacingOccurrences(of: "-csearch_path%3D", with: "") })
         // As the engine's connections are set up.
         var script = "SET search_path = \(schema); \(PostgreSQLAddress.planning.joined(separator: ";"));"
         for (index, sql) in statements.enumerated() {

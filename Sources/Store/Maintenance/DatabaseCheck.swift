@@ -78,7 +78,8 @@ extension AuthorityStore {
             }
         }
         if let unnamed = try await certificatesWithoutNames(), unnamed > 0 {
-            report.findings.append(DatabaseFinding(table: "certificates", what: "can't be found by one of their names", rows: unnamed))
+            report.findings.append(
+                DatabaseFinding(table: "certificates", what: "can't be found by one of their names", rows: unnamed))
         }
         let miscounted = try await miscountedIssuers()
         if miscounted > 0 {

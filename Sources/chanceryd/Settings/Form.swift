@@ -99,7 +99,8 @@ extension Form where Value == String {
             }
             let base = address.bytes.enumerated().map { index, byte in byte & Self.mask(bits - index * 8) }
             guard base == address.bytes else {
-                throw BadValue("\(address.family.text(base))/\(bits) for that network, or \(first)/\(most) for this address alone")
+                throw BadValue(
+                    "\(address.family.text(base))/\(bits) for that network, or \(first)/\(most) for this address alone")
             }
             return text
         default: throw BadValue("an address or network, such as 10.0.0.0/8")
