@@ -28,6 +28,11 @@ extension Problem {
         case .orderNotReady(let status):
             self.init(.orderNotReady, 403, "The order is \(status.rawValue); only a ready order can be finalized.")
         case .badCSR(let why): self.init(.badCSR, 400, why)
+        case .notYoursToReplace:
+            self.init(
+                .unauthorized, 403, "The certificate in replaces is not this account's. Leave replaces out, or use its account.")
+        case .alreadyReplaced:
+            self.init(.alreadyReplaced, 409, "Another order replaces this certificate already. Leave replaces out.")
         case .wrongState(let why): self.init(.malformed, 400, why)
         case .unknownCertificate: self.init(.malformed, 404, "This authority has not issued this certificate.")
         case .mayNotRevoke:

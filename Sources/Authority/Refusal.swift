@@ -25,6 +25,10 @@ package enum Refusal: Error, Equatable, Sendable {
     case notYours
     case orderNotReady(OrderStatus)
     case badCSR(String)
+    /// The certificate that the order is to replace is someone else's, or the authority's own.
+    case notYoursToReplace
+    /// Another order that is not invalid replaces it (RFC 9773 section 5).
+    case alreadyReplaced
     /// The authorization or order has left the states in which this could be done.
     case wrongState(String)
 

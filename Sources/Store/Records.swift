@@ -82,15 +82,18 @@ package struct StoredOrder: Sendable, Equatable {
     package var error: Problem?
     /// Only of a valid order.
     package var certificate: RecordID?
+    /// The certificate that this order's is to take the place of, as RFC 9773 section 4.1 spells it.
+    package var replaces: String?
 
     package init(
         id: RecordID, account: RecordID, status: OrderStatus = .pending, identifiers: [Identifier],
         authorizations: [RecordID], notBefore: Date? = nil, notAfter: Date? = nil, created: Date, expires: Date,
-        error: Problem? = nil, certificate: RecordID? = nil
+        error: Problem? = nil, certificate: RecordID? = nil, replaces: String? = nil
     ) {
         (self.id, self.account, self.status, self.identifiers) = (id, account, status, identifiers)
         (self.authorizations, self.notBefore, self.notAfter) = (authorizations, notBefore, notAfter)
         (self.created, self.expires, self.error, self.certificate) = (created, expires, error, certificate)
+        self.replaces = replaces
     }
 }
 

@@ -101,7 +101,8 @@ extension StoredAuthorization {
 
 extension StoredOrder {
     static let columns = """
-        id, account, status, identifiers, authorizations, not_before, not_after, created, expires, error, certificate
+        id, account, status, identifiers, authorizations, not_before, not_after, created, expires, error, certificate,
+        replaces
         """
 
     init(_ row: SQLRow) throws(StoreError) {
@@ -113,7 +114,8 @@ extension StoredOrder {
             notAfter: try row.optional(6) { (row, index) throws(StoreError) in try row.time(index) },
             created: try row.time(7), expires: try row.time(8),
             error: try row.optional(9) { (row, index) throws(StoreError) in try ProblemColumn.problem(try row.text(index)) },
-            certificate: status == .valid ? try row.id(10) : nil)
+            certificate: status == .valid ? try row.id(10) : nil,
+            replaces: try row.optional(11) { (row, index) throws(StoreError) in try row.text(index) })
     }
 
     static func ids(_ bytes: [UInt8]) throws(StoreError) -> [RecordID] {

@@ -14,6 +14,7 @@ enum Schema {
         Migration(name: "fleet", statements: fleet),
         Migration(name: "size", statements: size),
         Migration(name: "age of work", statements: ageOfWork),
+        Migration(name: "renewal", statements: renewal),
     ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
@@ -179,4 +180,18 @@ enum Schema {
 
     /// When work was first asked for: `due` moves with every lease. Work from before has none, and is over in minutes.
     private static let ageOfWork = ["ALTER TABLE work ADD COLUMN since BIGINT"]
+
+    /// RFC 9773. `certificate` of a replacement, and `replaces` of an order, are as section 4.1 spells a certificate; of an announcement it is
+    /// the certificate's id. `expires` is the order's, which is swept before its replacement.
+    private static let renewal = [
+        "ALTER TABLE orders ADD COLUMN replaces TEXT",
+        """
+        CREATE TABLE replacements (
+            certificate TEXT PRIMARY KEY, order_id BYTEA NOT NULL, expires BIGINT NOT NULL) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE announcements (
+            certificate BYTEA PRIMARY KEY, announced BIGINT NOT NULL, explanation TEXT) WITHOUT ROWID
+        """,
+    ]
 }

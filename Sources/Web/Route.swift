@@ -10,11 +10,16 @@ enum Route: Sendable, Equatable {
     case order(RecordID), finalize(RecordID)
     case authorization(RecordID), challenge(RecordID, ChallengeType)
     case certificate(RecordID, chain: Int)
+    /// The last part of the path, whatever it is.
+    case renewalInfo(Substring)
     case terms(RecordID, token: String)
     case revocationList(String), issuer(String), rootPEM, rootDER
     case home, health, readiness, metrics
 
     static let prefix = "/acme/default"
+    private static let renewalWord = "renewal-info"
+    /// What a client puts a slash and a certificate's identifier behind (RFC 9773 section 4.1).
+    static let renewalInfoBase = "\(prefix)/\(renewalWord)"
 
     /// - Returns: `nil` for a path that names nothing here.
     init?(_ path: Substring) {
@@ -47,6 +52,7 @@ enum Route: Sendable, Equatable {
         case (1, "new-order"): self = .newOrder
         case (1, "revoke-cert"): self = .revokeCertificate
         case (1, "key-change"): self = .keyChange
+        case (2, Self.renewalWord): self = .renewalInfo(parts[1])
         case (2...3, let kind):
             guard let id = RecordID(text: String(parts[1])) else { return nil }
             switch (kind, parts.count == 3 ? parts[2] : nil) {
@@ -93,6 +99,7 @@ enum Route: Sendable, Equatable {
         case .terms(let id, let token): Self.prefix + "/terms/" + id.text + "/" + token
         case .certificate(let id, chain: 0): Self.prefix + "/certificate/" + id.text
         case .certificate(let id, let chain): Self.prefix + "/certificate/" + id.text + "/\(chain)"
+        case .renewalInfo(let certificate): "\(Self.renewalInfoBase)/\(certificate)"
         case .revocationList(let name): "/crl/" + name + ".crl"
         case .issuer(let name): "/issuer/" + name + ".cer"
         case .rootPEM: "/root.pem"
@@ -111,7 +118,8 @@ enum Route: Sendable, Equatable {
         case .newAccount, .newOrder, .revokeCertificate, .keyChange, .account, .orders, .order, .finalize, .authorization,
             .challenge, .certificate:
             [.POST, .OPTIONS]
-        case .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics: [.GET, .HEAD, .OPTIONS]
+        case .renewalInfo, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics:
+            [.GET, .HEAD, .OPTIONS]
         }
     }
 
@@ -139,6 +147,7 @@ enum Route: Sendable, Equatable {
         case .authorization: .authorization
         case .challenge: .challenge
         case .certificate: .certificate
+        case .renewalInfo: .renewalInfo
         case .terms: .terms
         case .revocationList: .revocationList
         case .issuer: .issuer
@@ -159,6 +168,7 @@ enum RouteName: String, LabelValue {
     case newOrder = "new-order"
     case revokeCertificate = "revoke-cert"
     case keyChange = "key-change"
+    case renewalInfo = "renewal-info"
     case revocationList = "crl"
     case health = "healthz"
     case readiness = "readyz"

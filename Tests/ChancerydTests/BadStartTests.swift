@@ -142,7 +142,7 @@ import Testing
         let ready = try await Program.run(
             "nsenter",
             ["-t", "\(server.pid)", "-n", "curl", "-sS", "--cacert", place.path("ca/root.pem"), "https://127.0.0.1:18443/readyz"])
-        #expect(ready.output == "ready\n", "\(ready)")
+        #expect(ready.output.hasPrefix("{\"ready\":true"), "\(ready)")
         #expect(try await server.stop() == 0)
     }
 

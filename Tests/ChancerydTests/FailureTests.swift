@@ -27,6 +27,15 @@ struct FailureTests {
         #expect(!outcome.errors.isEmpty, "and a sentence for people")
     }
 
+    @Test func `a list that cannot be written is a failure`() async throws {
+        let shell = ["-c", "exec \"$0\" config reference >/dev/full", Program.built("chanceryd")]
+        let outcome = try await Program.run("/bin/sh", shell)
+        #expect(outcome.status == ProcessStatus.inputOutput.rawValue, "\(outcome)")
+        #expect(outcome.errors.contains("Standard output cannot be written"))
+        let cut = ["-c", "\"$0\" config reference | head -1; exit ${PIPESTATUS[0]}", Program.built("chanceryd")]
+        #expect(try await Program.run("/bin/bash", cut).status == 0, "a reader that has seen enough is none")
+    }
+
     @Test func `what is no failure is no object`() async throws {
         for line in [["--help"], ["certificate", "list", "--help", "--json"], ["--version"]] {
             let outcome = try await Program.run(Program.built("chanceryd"), line)

@@ -90,6 +90,8 @@ struct SettingsTests {
         ("certificate-lifetime: 999999999999y", "a duration from 5m to 10y"),
         ("backdate: -1s", "a duration from 0s to 1d"),
         ("allow-address: [10.0.0.0/33]", "prefix is 0 to 32 bits"),
+        ("allow-address: [10.1.2.3/12]", "10.0.0.0/12 for that network, or 10.1.2.3/32"),
+        ("allow-address: [\"fd00::1/8\"]", "fd00::/8 for that network, or fd00::1/128"),
         ("allow-address: [fd00::/129]", "prefix is 0 to 128 bits"),
         ("allow-address: [10.0.0.0/8/8]", "an address or network"),
         ("allow-address: [010.0.0.1]", "an address or network"),

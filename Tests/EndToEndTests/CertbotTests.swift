@@ -122,4 +122,25 @@ import Testing
         #expect(verdict.status == 0, "\(verdict)")
         #expect(try await authority.accepts(chain, name: "chain.e2e.test").status != 0, "it does not lead to our own root")
     }
+
+    @Test func `C9773-4.2-1 certbot renews when it is hurried, long before its time`() async throws {
+        let authority = try await TestAuthority(names: NameServer())
+        let folder = try TemporaryFolder()
+        _ = try await certbot(
+            authority, folder,
+            ["certonly", "--standalone", "--http-01-port", "\(authority.http01Port)", "-d", "hurry.e2e.test"] + agree)
+        let live = folder.path("etc/live/hurry.e2e.test/cert.pem")
+        let first = try String(contentsOfFile: live, encoding: .utf8)
+        let hurried = try await authority.command(
+            "certificate", "hurry", "--name", "hurry.e2e.test", "--explanation", "https://ca.example/why", "--json")
+        #expect(hurried.output == "{\"hurried\":1}\n", "\(hurried)")
+        _ = try await certbot(authority, folder, ["renew", "--no-random-sleep-on-renew"])
+        let second = try String(contentsOfFile: live, encoding: .utf8)
+        #expect(second != first)
+        _ = try await certbot(authority, folder, ["renew", "--no-random-sleep-on-renew"])
+        #expect(try String(contentsOfFile: live, encoding: .utf8) == second, "the new one is not hurried")
+        #expect(try await authority.command("certificate", "hurry", "--name", "other.e2e.test").status == 2)
+        #expect(try await authority.command("certificate", "hurry").status == 64)
+        #expect(try await authority.command("certificate", "hurry", "--all", "--withdraw").output.contains("1 certificate."))
+    }
 }

@@ -129,6 +129,15 @@ struct QueryPlanTests {
         _ = try await store.intentsWithoutCertificate()
         _ = try await store.intent(intent.id)
         try await store.voidIntent(intent.id)
+        for age in [-100, 0, 0] {
+            var new = anyOrder(account.id, at: start.addingTimeInterval(Double(age) * day))
+            new.order.replaces = "a.b"
+            try await store.createOrder(new.order, new.authorizations)
+            if age < 0 { _ = try await store.sweep(expiredBefore: start.addingTimeInterval(-day)) }
+        }
+        _ = try await store.renewal(issuer: one.issuer, serial: one.serial)
+        try await store.announceRenewal(of: [one.id], RenewalAnnouncement(at: start, explanation: nil))
+        try await store.withdrawRenewal(of: [one.id])
         let order = try await store.makeOrder(account.id)
         _ = try await store.order(order.id)
         _ = try await store.orders(of: account.id, limit: 1)

@@ -15,7 +15,7 @@ struct ConformanceTests {
         #expect(answer.status == 200)
         #expect(answer["Content-Type"] == "application/json")
         let members = try #require(answer.json?.object)
-        #expect(Set(members.keys) == ["newNonce", "newAccount", "newOrder", "revokeCert", "keyChange", "meta"])
+        #expect(Set(members.keys) == ["newNonce", "newAccount", "newOrder", "revokeCert", "keyChange", "renewalInfo", "meta"])
         for (name, value) in members where name != "meta" { #expect(value.string?.hasPrefix(World.acme + "/") == true) }
         #expect(members["meta"]?["termsOfService"]?.string == "https://ca.test/terms")
         #expect(!answer.all("Link").contains { $0.contains("index") }, "S-7.1-2 everywhere but there")

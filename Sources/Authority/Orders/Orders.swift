@@ -8,13 +8,14 @@ package import Store
 /// RFC 8555 section 7.4, and 7.1.2.1.
 extension CertificateAuthority {
     /// A pending order with an authorization of its own for each name; a wildcard's is on the name below the asterisk, by dns-01 only.
-    /// - Throws: `identifiers`, `malformed`, `termsChanged`.
+    /// - Throws: `identifiers`, `malformed`, `termsChanged`, `notYoursToReplace`, `alreadyReplaced`.
     package func createOrder(_ wanted: NewOrder, for account: RecordID) async throws(Refusal) -> OrderWithAuthorizations {
         try await requireAgreement(account)
         let now = around.now()
         let names = try IdentifierCheck.names(wanted.identifiers, policy: policy)
         try Validity.check(
             notBefore: wanted.notBefore, notAfter: wanted.notAfter, policy: policy, now: now, end: issuer.certificate.notAfter)
+        let replaces = try await replaceable(wanted.replaces, by: names, for: account)
         var expires = now.addingTimeInterval(policy.orderLifetime.inSeconds).wholeSeconds
         if let notAfter = wanted.notAfter { expires = min(expires, notAfter) }
         if let notBefore = wanted.notBefore {
@@ -29,12 +30,15 @@ extension CertificateAuthority {
         let order = StoredOrder(
             id: around.newID(), account: account, identifiers: names.map { .dns($0.text) },
             authorizations: authorizations.map(\.id),
-            notBefore: wanted.notBefore, notAfter: wanted.notAfter, created: now, expires: expires)
+            notBefore: wanted.notBefore, notAfter: wanted.notAfter, created: now, expires: expires, replaces: replaces)
         crashPoint("order.create.before")
-        do { try await store.createOrder(order, authorizations) } catch .conflict { throw .accountDeactivated } catch {
+        let isCreated: Bool
+        do { isCreated = try await store.createOrder(order, authorizations) } catch .conflict { throw .accountDeactivated } catch
+        {
             log.error("the store refused", metadata: .event(account: account, error: error))
             throw Refusal(error)
         }
+        guard isCreated else { throw .alreadyReplaced }
         crashPoint("order.create.after")
         log.info("order created", metadata: .event(account: account, order: order.id))
         return OrderWithAuthorizations(order: order, authorizations: authorizations)

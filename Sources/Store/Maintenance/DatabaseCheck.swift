@@ -49,6 +49,7 @@ private struct Reference {
         Reference(
             table: "revocations", other: "certificates",
             match: "r.id = t.certificate AND r.serial = t.serial AND r.issuer = t.issuer", what: "are of no such certificate"),
+        Reference(table: "announcements", other: "certificates", match: "r.id = t.certificate", what: "are of no certificate"),
         Reference(
             table: "work", condition: "t.sort = 'issuance'", other: "intents", match: "r.id = t.subject",
             what: "are for nothing intended"),

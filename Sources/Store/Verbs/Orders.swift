@@ -2,24 +2,33 @@ internal import ACME
 package import Foundation
 
 extension AuthorityStore {
+    /// - Returns: false when the certificate that it replaces is replaced already; then nothing is written.
     /// - Throws: `conflict` unless the account is valid; then nothing is written.
-    package func createOrder(_ order: StoredOrder, _ authorizations: [StoredAuthorization]) async throws(StoreError) {
+    @discardableResult
+    package func createOrder(_ order: StoredOrder, _ authorizations: [StoredAuthorization]) async throws(StoreError) -> Bool {
         let identifiers = try IdentifierColumn.text(order.identifiers)
-        try await commit { (sql) throws(StoreError) in
+        return try await commit { (sql) throws(StoreError) in
+            if order.replaces != nil {
+                let holder = "SELECT id FROM accounts WHERE id = $1 AND status = 'valid'\(sql.dialect.forShare)"
+                guard try sql.row(holder, [order.account.sql]) != nil else { throw .conflict("the account is not valid") }
+                guard try Self.claimReplacement(order, sql) else { return false }
+            }
             // Each of them writes only where the first found the account valid, and it stays so until the commit.
             let insertion = Statement(
                 """
-                INSERT INTO orders (id, account, status, identifiers, authorizations, not_before, not_after, created, expires)
-                SELECT $1, id, $2, $3, $4, $5, $6, $7, $8 FROM accounts WHERE id = $9 AND status = 'valid'\(sql.dialect.forShare)
+                INSERT INTO orders
+                (id, account, status, identifiers, authorizations, not_before, not_after, created, expires, replaces)
+                SELECT $1, id, $2, $3, $4, $5, $6, $7, $8, $9 FROM accounts WHERE id = $10 AND status = 'valid'\(sql.dialect.forShare)
                 """,
                 [
                     order.id.sql, order.status.sql, identifiers.sql, order.authorizations.flatMap(\.bytes).sql,
                     order.notBefore.sql(\.sql), order.notAfter.sql(\.sql), order.created.sql, order.expires.sql,
-                    order.account.sql,
+                    order.replaces.sql(\.sql), order.account.sql,
                 ])
             let answers = try sql.conclude(
                 [insertion] + authorizations.map { (new) throws(StoreError) in try Self.insertion(new, of: order.id) })
             guard answers[0].changed == 1 else { throw .conflict("the account is not valid") }
+            return true
         }
     }
 

@@ -4,7 +4,7 @@ internal import NIOHTTP1
 internal import PKIX
 internal import Store
 
-/// RFC 8555 sections 7.4.2 and 7.6.
+/// RFC 8555 sections 7.4.2 and 7.6, RFC 9773.
 extension ACMESite {
     /// PEM of the whole chain unless DER of the certificate alone is what was asked for; never 406.
     func certificate(_ request: SignedRequest, _ id: RecordID, _ chain: Int, _ accept: [String]) async throws -> Answer {
@@ -24,6 +24,19 @@ extension ACMESite {
             }
         }
         return answer.with("Vary", "Accept")
+    }
+
+    /// RFC 9773 section 4. Anybody may ask; caches may answer for five minutes, for what is to be renewed at once should be seen soon.
+    func renewalInfo(_ text: Substring) async throws -> Answer {
+        let certificate: CertificateIdentifier
+        do { certificate = try CertificateIdentifier(text) } catch {
+            throw Problem.malformed("The path does not name a certificate (RFC 9773 section 4.1): \(error.reason).")
+        }
+        guard let (info, retryAfter) = try await authority.renewalInfo(certificate) else {
+            return .notFound("This authority has not issued this certificate.")
+        }
+        return Answer.json { $0.members(info) }.retrying(after: retryAfter)
+            .with("Cache-Control", "public, max-age=\(min(300, retryAfter))")
     }
 
     /// By the account, or by the certificate's key, which needs no account.

@@ -25,6 +25,7 @@ struct ACMESite: Sendable {
         let index = Directory(
             newNonce: addresses[.newNonce], newAccount: addresses[.newAccount], newOrder: addresses[.newOrder],
             revokeCert: addresses[.revokeCertificate], keyChange: addresses[.keyChange],
+            renewalInfo: addresses.external + Route.renewalInfoBase,
             meta: .init(
                 termsOfService: settings.termsOfService, website: settings.website,
                 caaIdentities: settings.caaIdentities.isEmpty ? nil : settings.caaIdentities, externalAccountRequired: false))
@@ -42,7 +43,11 @@ struct ACMESite: Sendable {
 
     /// - Throws: `Refusal` or `Problem`: the request is not granted; anything else is a fault of ours.
     func answer(_ received: Received, _ route: Route) async throws -> Answer {
-        if case .terms(let account, let token) = route { return try await terms(account, token, isAgreed: received.isPost) }
+        switch route {
+        case .renewalInfo(let certificate): return try await renewalInfo(certificate)
+        case .terms(let account, let token): return try await terms(account, token, isAgreed: received.isPost)
+        default: break
+        }
         let rule: KeyRule =
             switch route {
             case .newAccount: .jwk
@@ -74,7 +79,8 @@ struct ACMESite: Sendable {
         case .challenge(let id, let type): return try await challenge(request, id, type)
         case .certificate(let id, let chain): return try await certificate(request, id, chain, received.headers["Accept"])
         case .revokeCertificate: return try await revoke(request)
-        case .terms, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics: return .notFound()
+        case .terms, .renewalInfo, .revocationList, .issuer, .rootPEM, .rootDER, .home, .health, .readiness, .metrics:
+            return .notFound()
         }
     }
 

@@ -108,6 +108,7 @@ extension JSONWriter {
         member("authorizations", order.authorizations)
         member("finalize", order.finalize)
         member("certificate", order.certificate)
+        member("replaces", order.replaces)
     }
     mutating func members(_ authorization: Authorization) {
         member("identifier") { $0.members(authorization.identifier) }
@@ -123,6 +124,13 @@ extension JSONWriter {
         member("token", challenge.token)
         member("validated", challenge.validated)
         if let error = challenge.error { member("error") { $0.members(error) } }
+    }
+    mutating func members(_ info: RenewalInfo) {
+        member("suggestedWindow") { writer in
+            writer.member("start", info.suggestedWindow.start)
+            writer.member("end", info.suggestedWindow.end)
+        }
+        member("explanationURL", info.explanationURL)
     }
     mutating func members(_ problem: Problem) {
         member("type", problem.type)

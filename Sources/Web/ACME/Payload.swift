@@ -86,6 +86,8 @@ extension AccountUpdate {
 extension NewOrder {
     init(_ payload: Payload) throws(Problem) {
         guard let identifiers = try payload.identifiers("identifiers") else { throw .malformed("\"identifiers\" is missing.") }
-        self.init(identifiers: identifiers, notBefore: try payload.date("notBefore"), notAfter: try payload.date("notAfter"))
+        self.init(
+            identifiers: identifiers, notBefore: try payload.date("notBefore"), notAfter: try payload.date("notAfter"),
+            replaces: try payload.string("replaces"))
     }
 }

@@ -19,7 +19,8 @@ struct Views: Sendable {
             status: status, expires: order.expires, identifiers: order.identifiers, notBefore: order.notBefore,
             notAfter: order.notAfter, error: status == .invalid ? order.error ?? brief(whole.problem) : nil,
             authorizations: order.authorizations.map { addresses[.authorization($0)] }, finalize: addresses[.finalize(order.id)],
-            certificate: status == .valid ? order.certificate.map { addresses[.certificate($0, chain: 0)] } : nil)
+            certificate: status == .valid ? order.certificate.map { addresses[.certificate($0, chain: 0)] } : nil,
+            replaces: order.replaces)
     }
 
     /// A decided authorization shows what decided it; the other challenges are of no more use to anyone (RFC 8555 section 7.1.4).

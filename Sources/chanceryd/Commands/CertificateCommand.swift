@@ -6,13 +6,14 @@ import Store
 
 struct CertificateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "certificate", abstract: "List, show and revoke certificates.",
+        commandName: "certificate", abstract: "List, show and revoke certificates, and have them renewed early.",
         discussion: """
               chanceryd certificate list --data ./ca
               chanceryd certificate show 3A:04:C2:… --data ./ca
               chanceryd certificate revoke 3A:04:C2:… --reason keyCompromise --data ./ca
+              chanceryd certificate hurry --name www.example.org --data ./ca
             """,
-        subcommands: [List.self, Show.self, Revoke.self])
+        subcommands: [List.self, Show.self, Revoke.self, HurryCommand.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 
 @main
 enum Main {
@@ -11,6 +12,9 @@ enum Main {
                 try await waiting.run()
             } else {
                 try command.run()
+            }
+            if isOutputLost.load(ordering: .relaxed), !(command is Serve) {
+                throw Failure(.inputOutput, "Standard output cannot be written: make room where it goes, or send it elsewhere.")
             }
         } catch {
             leave(error)

@@ -76,6 +76,7 @@ extension StoredOrder {
             ("Created", "created", .time(created)),
             ("Expires", "expires", .time(expires)),
             ("Certificate", "certificate", .optional(certificate?.text)),
+            ("Replaces", "replaces", .optional(replaces)),
             ("Error", "error", .optional(problem.map { $0.detail ?? $0.type })),
         ]
     }

@@ -11,6 +11,9 @@ func prepareStreams() {
     umask(0o077)
 }
 
+/// Whether something that a person asked for could not be written, other than because nobody reads on.
+let isOutputLost = Atomic(false)
+
 /// Writes all bytes or gives up at the first error. EINTR is tried again.
 /// - Returns: false when the reader is gone or the descriptor cannot be written.
 @discardableResult
@@ -24,6 +27,7 @@ func writeWhole(_ text: String, to descriptor: Int32) -> Bool {
             var wait = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             _ = poll(&wait, 1, 1000)
         } else if errno != EINTR {
+            if descriptor == 1 { isOutputLost.store(errno != EPIPE, ordering: .relaxed) }
             return false
         }
     }

@@ -39,7 +39,17 @@ struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 
 /// An IPv4 or IPv6 address as text, checked by the system's own parser (no octal, hexadecimal or short forms).
 struct IPAddressText: Sendable, Hashable {
-    enum Family: Sendable { case v4, v6 }
+    enum Family: Sendable {
+        case v4, v6
+
+        /// As people write it.
+        /// - Parameter bytes: 4 or 16, as the family wants.
+        func text(_ bytes: [UInt8]) -> String {
+            var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+            guard inet_ntop(self == .v4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count)) != nil else { return "" }
+            return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        }
+    }
     let text: String
     let family: Family
     let bytes: [UInt8]

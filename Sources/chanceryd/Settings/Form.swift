@@ -81,7 +81,7 @@ extension Form where Value == String {
         $0
     }
 
-    /// An address with an optional prefix length; host bits are allowed and ignored by the policy.
+    /// An address with an optional prefix length, behind which all bits are zero: whoever writes others means something else.
     static let network = Form(type: "CIDR", range: "an address or ADDRESS/BITS") { (text) throws(BadValue) in
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         guard let first = parts.first, let address = IPAddressText(String(first)) else {
@@ -97,12 +97,20 @@ extension Form where Value == String {
                 throw BadValue(
                     "a network whose prefix is 0 to \(most) bits, such as \(address.family == .v4 ? "10.0.0.0/8" : "fd00::/8")")
             }
+            let base = address.bytes.enumerated().map { index, byte in byte & Self.mask(bits - index * 8) }
+            guard base == address.bytes else {
+                throw BadValue(
+                    "\(address.family.text(base))/\(bits) for that network, or \(first)/\(most) for this address alone")
+            }
             return text
         default: throw BadValue("an address or network, such as 10.0.0.0/8")
         }
     } show: {
         $0
     }
+
+    /// The first so many bits of an octet.
+    private static func mask(_ bits: Int) -> UInt8 { bits >= 8 ? 0xFF : bits <= 0 ? 0 : ~(0xFF >> UInt8(bits)) }
 
     static let hostOrAddress = Form(type: "name or address", range: "") { (text) throws(BadValue) in
         guard IPAddressText(text) != nil || isHostName(text) else { throw BadValue("a host name or an IP address") }
