@@ -1,6 +1,7 @@
-/// The error types of RFC 8555 section 6.7.
+/// The error types of RFC 8555 section 6.7, and of RFC 9773 section 5.
 public enum ErrorType: String, CaseIterable, Sendable {
-    case accountDoesNotExist, alreadyRevoked, badCSR, badNonce, badPublicKey, badRevocationReason, badSignatureAlgorithm, caa
+    case accountDoesNotExist, alreadyReplaced, alreadyRevoked, badCSR, badNonce, badPublicKey, badRevocationReason,
+        badSignatureAlgorithm, caa
     case compound, connection, dns, externalAccountRequired, incorrectResponse, invalidContact, malformed, orderNotReady
     case rateLimited, rejectedIdentifier, serverInternal, tls, unauthorized, unsupportedContact, unsupportedIdentifier
     case userActionRequired

@@ -59,15 +59,18 @@ public struct Order: Sendable, Equatable, Codable {
     public var finalize: String
     /// URL, once valid.
     public var certificate: String?
+    /// The certificate that this order's is to take the place of, see `CertificateIdentifier` (RFC 9773 section 5).
+    public var replaces: String?
 
     /// Unchecked.
     public init(
         status: OrderStatus, expires: Date? = nil, identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil,
-        error: Problem? = nil, authorizations: [String], finalize: String, certificate: String? = nil
+        error: Problem? = nil, authorizations: [String], finalize: String, certificate: String? = nil, replaces: String? = nil
     ) {
         (self.status, self.expires, self.identifiers) = (status, expires, identifiers)
         (self.notBefore, self.notAfter, self.error) = (notBefore, notAfter, error)
         (self.authorizations, self.finalize, self.certificate) = (authorizations, finalize, certificate)
+        self.replaces = replaces
     }
 }
 
@@ -79,10 +82,13 @@ public struct NewOrder: Sendable, Equatable, Codable {
     public var notBefore: Date?
     /// A wish, as above.
     public var notAfter: Date?
+    /// The certificate that the new one is to take the place of, see `CertificateIdentifier` (RFC 9773 section 5). Only for a server
+    /// whose directory has `renewalInfo`, and the account that has the certificate.
+    public var replaces: String?
 
     /// Unchecked.
-    public init(identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil) {
-        (self.identifiers, self.notBefore, self.notAfter) = (identifiers, notBefore, notAfter)
+    public init(identifiers: [Identifier], notBefore: Date? = nil, notAfter: Date? = nil, replaces: String? = nil) {
+        (self.identifiers, self.notBefore, self.notAfter, self.replaces) = (identifiers, notBefore, notAfter, replaces)
     }
 }
 

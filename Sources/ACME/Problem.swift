@@ -27,7 +27,7 @@ public struct Problem: Error, Sendable, Hashable {
         )
     }
 
-    /// Nil for a type outside RFC 8555.
+    /// Nil for a type that `ErrorType` does not know.
     public var errorType: ErrorType? {
         type.hasPrefix(ErrorType.space) ? ErrorType(rawValue: String(type.dropFirst(ErrorType.space.count))) : nil
     }

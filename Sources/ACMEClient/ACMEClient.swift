@@ -88,13 +88,13 @@ public final class ACMEClient: Sendable {
     // MARK: Requests
 
     /// An unsigned GET. A redirect is an answer here.
-    private func get(_ url: String) async throws(ACMEClientError) -> Answer {
+    func get(_ url: String, accept: String = "application/json") async throws(ACMEClientError) -> Answer {
         try requireHTTPS(url)
         var pauses = Pauses(configuration)
         var again = true
         while true {
             do throws(ACMEClientError) {
-                let wire = try await exchange(WireRequest(method: "GET", url: url, headers: headers(accept: "application/json")))
+                let wire = try await exchange(WireRequest(method: "GET", url: url, headers: headers(accept: accept)))
                 nonces.keep(from: wire)
                 if (300...399).contains(wire.status) { return Answer(url: url, wire: wire) }
                 switch Verdict(wire, url: url, now: configuration.now()) {

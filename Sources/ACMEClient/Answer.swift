@@ -27,9 +27,13 @@ struct Answer: Sendable {
     /// When to ask again, if the CA says so.
     func retryAfter(now: Date) -> Date? { wire.values("retry-after").first.flatMap { retryTime($0, now: now) } }
 
-    /// Targets of `Link` headers with this relation, in order, at most `limit`.
+    /// Targets of `Link` headers with this relation, in order, at most `limit`; relative ones made absolute (RFC 8288
+    /// section 3.1), absolute ones byte for byte.
     func links(_ relation: String, limit: Int = 10) -> [String] {
-        Array(wire.values("link").prefix(50).flatMap(linkTargets).filter { $0.relation == relation }.map(\.target).prefix(limit))
+        wire.values("link").prefix(50).flatMap(linkTargets).filter { $0.relation == relation }.prefix(limit).map { link in
+            link.target.contains("://")
+                ? link.target : URL(string: link.target, relativeTo: URL(string: url))?.absoluteString ?? link.target
+        }
     }
 }
 

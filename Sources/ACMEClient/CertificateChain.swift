@@ -8,6 +8,21 @@ public struct CertificateChain: Sendable, Equatable {
     /// Where it came from.
     public let url: String
 
+    /// Certificates in one chain, at most.
+    static let longest = 10
+
+    init(_ certificates: [[UInt8]], url: String) { (self.certificates, self.url) = (certificates, url) }
+
+    /// PEM, or one certificate's DER where the CA calls it that (RFC 8555 section 9.1).
+    init(_ answer: Answer) throws(ACMEClientError) {
+        let type = answer.wire.values("content-type").first?.prefix { $0 != ";" } ?? ""
+        if type.lowercased() == "application/pkix-cert", answer.wire.body.first == 0x30 {
+            self.init([answer.wire.body], url: answer.url)
+        } else {
+            try self.init(pem: answer.wire.body, url: answer.url)
+        }
+    }
+
     /// Takes `CERTIFICATE` blocks alone: no other label, no text between, none without contents (RFC 8555 section 11.4).
     /// - Throws: `badChain`. Nothing is looked at inside the certificates.
     public init(pem: some Collection<UInt8>, url: String) throws(ACMEClientError) {
@@ -23,7 +38,9 @@ public struct CertificateChain: Sendable, Equatable {
             case (end, true):
                 guard let der = Data(base64Encoded: base64), !der.isEmpty else { throw .badChain("a block is not base64") }
                 certificates.append(Array(der))
-                guard certificates.count <= 10 else { throw .badChain("it has more than 10 certificates") }
+                guard certificates.count <= Self.longest else {
+                    throw .badChain("it has more than \(Self.longest) certificates")
+                }
                 inside = false
             case (_, true) where !line.hasPrefix("-"): base64 += line
             default: throw .badChain("it holds something else than certificates")

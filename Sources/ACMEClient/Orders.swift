@@ -102,21 +102,6 @@ extension ACMEAccount {
         }
     }
 
-    /// The chain that the CA prefers, then its alternates, at most 5 in all (RFC 8555 section 7.4.2).
-    /// - Throws: `badChain` if the first is none; an alternate that fails is left out.
-    public func chains(_ url: String) async throws(ACMEClientError) -> [CertificateChain] {
-        let type = "application/pem-certificate-chain"
-        let first = try await fetch(url, accept: type)
-        var chains = [try CertificateChain(pem: first.wire.body, url: url)]
-        for alternate in first.links("alternate", limit: 4) {
-            guard let answer = try? await fetch(alternate, accept: type),
-                let chain = try? CertificateChain(pem: answer.wire.body, url: alternate)
-            else { continue }
-            chains.append(chain)
-        }
-        return chains
-    }
-
     // MARK: Checks
 
     private func checked(_ answer: Answer) throws(ACMEClientError) -> Order {

@@ -53,7 +53,7 @@ package struct AgentError: Error, Sendable, Equatable, CustomStringConvertible {
         case .problem(let problem, _) where problem.errorType == .accountDoesNotExist:
             self.init(
                 .needsPerson,
-                "\(error.description) If the CA was made anew, `chancery account deactivate --ca CA` puts the account aside, and the next `chancery issue` makes another.",
+                "\(error.description) If the CA was made anew, the next `chancery issue` or `chancery renew` that has something to do registers it again.",
                 problem: problem)
         case .problem(let problem, _) where Self.needPerson.contains(problem.errorType):
             self.init(.needsPerson, error.description, problem: problem)

@@ -20,6 +20,7 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     case deployed(name: String)
     case deployFailed(name: String, reason: String)
     case notDue(name: String, due: Date)
+    case postponed(name: String, until: Date, reason: String)
     case dryRunPassed(names: [String])
     case revoked(name: String, serial: String)
     case warning(String)
@@ -46,6 +47,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .deployed(let name): "\(name): the deploy hook ran."
         case .deployFailed(let name, let reason): "\(name) is installed but not served: \(reason)"
         case .notDue(let name, let due): "\(name) is not due before \(RFC3339.string(due))."
+        case .postponed(let name, let until, let reason):
+            "\(name) is due, but left alone until \(RFC3339.string(until)): \(reason)"
         case .dryRunPassed(let names):
             "Dry run passed for \(names.joined(separator: ", ")): every name was validated, nothing was kept."
         case .revoked(let name, let serial): "Revoked \(name), serial \(serial)."
@@ -88,6 +91,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .deployed(let name): try put("deployed", [("name", name)])
         case .deployFailed(let name, let reason): try put("deploy-failed", [("name", name), ("reason", reason)])
         case .notDue(let name, let due): try put("not-due", [("name", name), ("due", RFC3339.string(due))])
+        case .postponed(let name, let until, let reason):
+            try put("postponed", [("name", name), ("until", RFC3339.string(until)), ("reason", reason)])
         case .dryRunPassed(let names): try put("dry-run-passed", [("names", names)])
         case .revoked(let name, let serial): try put("revoked", [("name", name), ("serial", serial)])
         case .warning(let text): try put("warning", [("text", text)])

@@ -11,21 +11,25 @@ package struct CertificateAgent: Sendable {
     let tell: @Sendable (AgentEvent) -> Void
     /// How long to wait for another process that works on the store.
     let lockPatience: Duration
+    /// From 0 up to 1, uniformly.
+    let chance: @Sendable () -> Double
     let connect: @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient
 
     /// - Parameters:
+    ///   - chance: from 0 up to 1, uniformly; for times that many machines must not share.
     ///   - tell: gets each step while it happens, from any thread.
     ///   - connect: makes the client for a directory's URL.
     package init(
         store: StoreFolder, configuration: ACMEClient.Configuration, lockPatience: Duration = .seconds(60),
+        chance: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
         tell: @escaping @Sendable (AgentEvent) -> Void,
         connect: @escaping @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient = {
             (directory, configuration) throws(ACMEClientError) in
             try ACMEClient(directory: directory, configuration: configuration)
         }
     ) {
-        (self.store, self.configuration, self.tell, self.lockPatience, self.connect) = (
-            store, configuration, tell, lockPatience, connect
+        (self.store, self.configuration, self.tell, self.lockPatience, self.chance, self.connect) = (
+            store, configuration, tell, lockPatience, chance, connect
         )
     }
 
@@ -108,7 +112,9 @@ package struct CertificateAgent: Sendable {
         guard let found = try await asking({ () async throws(ACMEClientError) in try await client.findAccount(key) }) else {
             throw .needsPerson("The account at \(ca) was never registered. `chancery issue --ca \(ca)` does that.")
         }
-        try store.save(AccountRecord(ca: ca, url: found.account.url, contacts: record.contacts))
+        var known = record
+        known.url = found.account.url
+        try store.save(known)
         return found.account
     }
 

@@ -21,6 +21,8 @@ package struct Lineage: Sendable, Equatable, Codable {
     package var ca: String
     package var method: ChallengeMethod
     package var keyType: KeyType
+    /// The common name of the root that the chain is to lead to, where the CA offers several.
+    package var preferredChain: String?
     /// Absolute path.
     package var deployHook: String?
     package var notBefore: Date
@@ -33,6 +35,9 @@ package struct Lineage: Sendable, Equatable, Codable {
     package var revoked: Date?
     /// Newest last, at most 20.
     package var history: [Installation]
+
+    /// In seconds.
+    package var lifetime: TimeInterval { notAfter.timeIntervalSince(notBefore) + 1 }
 
     package func isDue(now: Date) -> Bool { RenewalTime.isDue(notBefore: notBefore, notAfter: notAfter, now: now) }
     package var due: Date { RenewalTime.due(notBefore: notBefore, notAfter: notAfter) }

@@ -45,6 +45,11 @@ struct IssueCommand: AsyncParsableCommand {
         KeyType?
     @Option(
         help: ArgumentHelp(
+            "The common name of the root that the chain is to lead to, where the authority offers several. Remembered.",
+            valueName: "name"))
+    var preferredChain: String?
+    @Option(
+        help: ArgumentHelp(
             "A program that puts a new certificate to use. It finds RENEWED_LINEAGE and RENEWED_DOMAINS in its environment.",
             valueName: "program"), completion: .file())
     var deployHook: String?
@@ -59,6 +64,7 @@ struct IssueCommand: AsyncParsableCommand {
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 
     func validate() throws {
+        if preferredChain?.isEmpty == true { throw ValidationError("--preferred-chain wants the name of a root.") }
         if names.isEmpty { throw ValidationError("Name at least one domain: -d example.com") }
         if eabHmacKeyFile != nil, eabKid == nil { throw ValidationError("--eab-hmac-key-file goes with --eab-kid KID.") }
     }
@@ -83,7 +89,7 @@ struct IssueCommand: AsyncParsableCommand {
         request.contacts = contact.emails
         let agreed = agreeTos
         request.agreesToTerms = { _ in agreed }
-        (request.method, request.deployHook) = (proof.method, deployHook)
+        (request.method, request.deployHook, request.preferredChain) = (proof.method, deployHook, preferredChain)
         (request.force, request.preflight, request.dryRun) = (force, !noPreflight, dryRun)
         request.binding = try binding(environment)
         return request

@@ -18,9 +18,9 @@ struct FailureLine: Encodable {
         (message, until, problem) = (error.message, error.until, error.problem)
     }
 
-    /// A command line that was not understood.
-    init(usage message: String) {
-        (name, code, until, problem) = (nil, usageStatus, nil, nil)
+    /// A command line that was not understood, or what no command foresaw.
+    init(_ code: Int32, _ message: String) {
+        (name, self.code, until, problem) = (nil, code, nil, nil)
         self.message = message
     }
 
@@ -33,12 +33,14 @@ struct ResultLine<Value: Encodable>: Encodable {
     let name: String?
     let code: Int32
     let result: Value?
+    /// With code 4: when to come again.
+    let until: Date?
 
-    init(_ code: Agent.ExitCode, _ result: Value?, name: String? = nil) {
-        (self.code, self.result, self.name) = (code.rawValue, result, name)
+    init(_ code: Agent.ExitCode, _ result: Value?, name: String? = nil, until: Date? = nil) {
+        (self.code, self.result, self.name, self.until) = (code.rawValue, result, name, until)
     }
 
-    private enum CodingKeys: String, CodingKey { case event, name, code, result }
+    private enum CodingKeys: String, CodingKey { case event, name, code, result, until }
 }
 
 /// EX_USAGE of sysexits.h.

@@ -28,6 +28,7 @@ struct ListCommand: AsyncParsableCommand {
         for entry in all {
             guard case .failure(let error) = entry.result else { continue }
             unreadable = true
+            if common.json { Terminal.say(json: FailureLine(error, name: entry.name)) }
             Terminal.complain(error, name: entry.name)
         }
         if unreadable { try common.end(.failed) }

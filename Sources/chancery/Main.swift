@@ -28,10 +28,12 @@ enum Main {
         exit(0)
     }
 
-    /// Ends as ArgumentParser does, with the fault of a command line also as JSON if that was asked for.
+    /// Ends as ArgumentParser does, with the failure also as JSON if that was asked for.
     private static func leave(_ error: any Error) -> Never {
-        if Chancery.exitCode(for: error).rawValue == usageStatus, CommandLine.arguments.contains("--json") {
-            Terminal.say(json: FailureLine(usage: Chancery.message(for: error)))
+        let code = Chancery.exitCode(for: error)
+        // A bare exit code comes after a result that was told.
+        if !code.isSuccess, !(error is ArgumentParser.ExitCode), CommandLine.arguments.contains("--json") {
+            Terminal.say(json: FailureLine(code.rawValue, Chancery.message(for: error)))
         }
         Chancery.exit(withError: error)
     }

@@ -13,13 +13,15 @@ struct RenewCommand: AsyncParsableCommand {
               chancery renew --dry-run             would the proofs still pass?
 
             Each certificate is renewed as it was issued; the failure of one stops no
-            other. A deploy hook that failed is run again. The exit code is 2 when
-            nothing was due, else the gravest of the certificates' codes.
+            other. A deploy hook that failed is run again. After failures the pauses
+            grow, from a minute to a day; --force does not wait for their end. The
+            exit code is 2 when nothing was due, else the gravest of the certificates'
+            codes.
             """)
 
     @OptionGroup var common: CommonOptions
     @Argument(help: "One certificate; all that are due without it.") var name: String?
-    @Flag(help: "Renew although not due.") var force = false
+    @Flag(help: "Renew although not due, and without the pause that follows a failure.") var force = false
     @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 

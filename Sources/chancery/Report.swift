@@ -19,6 +19,8 @@ struct Report {
             show(outcome, summary, lines(summary) + failure)
         case .notDue(let summary):
             show(outcome, summary, [Self.notDue(summary) + " --force issues now."])
+        case .postponed(let summary, let until, let reason):
+            show(outcome, summary, [Self.postponed(summary, until, reason)], until: until)
         case .dryRunPassed:
             show(outcome, nil, ["The dry run for \(name.sanitized) passed. Nothing was issued or written."], name: name)
         }
@@ -35,13 +37,21 @@ struct Report {
                 ["\(name): installed in \(summary.folder), but the deploy hook failed: \(reason.sanitized)"])
         case .notDue(let summary):
             show(outcome, summary, [Self.notDue(summary)])
+        case .postponed(let summary, let until, let reason):
+            show(outcome, summary, [Self.postponed(summary, until, reason)], until: until)
         case .dryRunPassed:
             show(outcome, nil, ["\(name): the dry run passed; nothing was issued or written"], name: name)
         }
     }
 
-    private func show(_ outcome: IssueOutcome, _ summary: CertificateSummary?, _ lines: [String], name: String? = nil) {
-        common.show(ResultLine(outcome.code, summary, name: name ?? summary?.name), lines)
+    private func show(
+        _ outcome: IssueOutcome, _ summary: CertificateSummary?, _ lines: [String], name: String? = nil, until: Date? = nil
+    ) {
+        common.show(ResultLine(outcome.code, summary, name: name ?? summary?.name, until: until), lines)
+    }
+
+    private static func postponed(_ summary: CertificateSummary, _ until: Date, _ reason: String) -> String {
+        "\(summary.name): due, but left alone until \(RFC3339.string(until)), since \(reason.sanitized) --force does not wait."
     }
 
     private static func notDue(_ summary: CertificateSummary) -> String {

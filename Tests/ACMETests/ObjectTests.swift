@@ -60,7 +60,7 @@ struct ObjectTests {
             try Self.round(
                 Order(
                     status: .invalid, expires: soon, identifiers: [.dns("a")], notBefore: soon, notAfter: soon, error: problem,
-                    authorizations: ["x"], finalize: "f", certificate: "c")))
+                    authorizations: ["x"], finalize: "f", certificate: "c", replaces: "AA.AA")))
         #expect(
             try Self.round(
                 Authorization(
@@ -74,7 +74,7 @@ struct ObjectTests {
                     contact: ["mailto:é@example"], termsOfServiceAgreed: true, onlyReturnExisting: false,
                     externalAccountBinding: FlattenedJWS(protected: "a", payload: "b", signature: "c"))))
         #expect(try Self.round(Account(status: .deactivated, contact: [], termsOfServiceAgreed: false, orders: "u")))
-        #expect(try Self.round(NewOrder(identifiers: [.dns("a")], notBefore: soon, notAfter: soon)))
+        #expect(try Self.round(NewOrder(identifiers: [.dns("a")], notBefore: soon, notAfter: soon, replaces: "AA.AA")))
         #expect(try Self.round(KeyChange(account: "u", oldKey: JWK(canonical: WorkedKeys.rsa))))
         #expect(try Self.round(Finalize(csr: "AA")))
         #expect(
@@ -137,8 +137,8 @@ struct ObjectTests {
         #expect(problem.errorType == type)
     }
 
-    @Test func `the error types are those of RFC 8555`() {
-        #expect(ErrorType.allCases.count == 24)
+    @Test func `the error types are those of RFC 8555 and RFC 9773`() {
+        #expect(ErrorType.allCases.count == 25)
         var other = Problem(.malformed, 400, "")
         for type in ["malformed", "urn:ietf:params:acme:error:", "urn:ietf:params:acme:error:Malformed", "about:blank"] {
             other.type = type

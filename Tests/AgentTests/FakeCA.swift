@@ -25,6 +25,8 @@ final class FakeCA: Sendable {
         var otherKey = false
         /// Moves the validity.
         var shift = 0.0
+        /// Seconds.
+        var lifetime = 86_400 * 6
         /// Changes the chain file.
         var pem: @Sendable (String) -> String = { $0 }
         var token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -34,10 +36,15 @@ final class FakeCA: Sendable {
         var ordersStayProcessing = false
         var terms: String?
         var bindingRequired = false
+        /// Serves alternate chains: the same certificate under each of these roots, cross-signed.
+        var alternateRoots: [String] = []
+        /// Makes the alternates lead to another certificate.
+        var alternatesOfAnother = false
     }
 
     private struct State {
         var orders: [Int: (names: [String], csr: [UInt8]?, proved: Set<Int>)] = [:]
+        var leaves: [Int: Certificate509] = [:]
         var requests: [(method: String, path: String, payload: String)] = []
         var accountKeys: Set<String> = []
         var nonce = 0
@@ -50,6 +57,7 @@ final class FakeCA: Sendable {
     private let state = Mutex(State())
     private let rootKey: CertificateKey
     private let root: Certificate509
+    private let alternates: [Certificate509]
 
     init(_ time: SimulatedTime, _ faults: Faults = Faults()) async throws {
         (self.time, self.faults) = (time, faults)
@@ -62,14 +70,40 @@ final class FakeCA: Sendable {
         let linted = try Linted(
             root: ToBeSigned(description, signedWith: key.scheme), key: key.publicKey, at: time.now - 86_400 * 400)
         root = try Certificate509(der: try await linted.signed { try key.sign($0) })
+        var alternates: [Certificate509] = []
+        for name in faults.alternateRoots { alternates.append(try await Self.crossSigned(name, key.publicKey, at: time.now)) }
+        self.alternates = alternates
+    }
+
+    /// The root's name and key in a certificate by another root.
+    private static func crossSigned(_ name: String, _ key: PublicKeyInfo, at now: Date) async throws -> Certificate509 {
+        let other = try CertificateKey(.p256)
+        let description = CertificateDescription.root(
+            name: DistinguishedName(commonName: name), key: other.publicKey, serial: [0x13] + [UInt8](repeating: 9, count: 15),
+            notBefore: now - 86_400 * 400, notAfter: now + 86_400 * 3000)
+        let self1 = try Linted(
+            root: ToBeSigned(description, signedWith: other.scheme), key: other.publicKey, at: now - 86_400 * 400)
+        let above = try Certificate509(der: try await self1.signed { try other.sign($0) })
+        let issuer = try IssuerDescription(above)
+        let below = CertificateDescription.intermediate(
+            name: DistinguishedName(commonName: "Fake Root"), key: key, issuer: issuer,
+            serial: [0x14] + [UInt8](repeating: 8, count: 15), notBefore: now - 86_400 * 300,
+            notAfter: now + 86_400 * 2000)
+        let linted = try Linted(
+            ToBeSigned(below, signedWith: issuer.scheme), as: .intermediate, issuer: issuer, at: now - 86_400 * 300)
+        return try Certificate509(der: try await linted.signed { try other.sign($0) })
     }
 
     /// Paths asked for so far, with the JWS's payload.
     var requests: [(method: String, path: String, payload: String)] { state.withLock { $0.requests } }
 
+    /// Loses every account, as a CA does that is made anew.
+    func forgetAccounts() { state.withLock { $0.accountKeys = [] } }
+
     /// - Parameter sleep: what waiting does; nil to move the simulated time.
     func agent(
-        _ folder: String, sleep: (@Sendable (Duration) async throws -> Void)? = nil,
+        _ folder: String, chance: @escaping @Sendable () -> Double = { 0.5 },
+        sleep: (@Sendable (Duration) async throws -> Void)? = nil,
         tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "test/1")
@@ -77,7 +111,7 @@ final class FakeCA: Sendable {
         configuration.now = { time.now }
         configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
         return CertificateAgent(
-            store: StoreFolder(folder), configuration: configuration, tell: tell,
+            store: StoreFolder(folder), configuration: configuration, chance: chance, tell: tell,
             connect: { [self] (directory, configuration) throws(ACMEClientError) in
                 try ACMEClient(
                     directory: directory, configuration: configuration,
@@ -130,6 +164,9 @@ final class FakeCA: Sendable {
             }
             return json(200, "{}")
         case "order":
+            if case .kid? = message?.signer, state.withLock({ $0.accountKeys.isEmpty }) {
+                return problem(400, "accountDoesNotExist", "never heard of it")
+            }
             let names = (try? JSONDecoder.acme.decode(NewOrder.self, from: Data(payload.utf8)))?.identifiers.map(\.value) ?? []
             let new = state.withLock { state in
                 let id = state.orders.count + 1
@@ -152,7 +189,7 @@ final class FakeCA: Sendable {
             }
             state.withLock { $0.orders[number]?.csr = csr }
             return json(200, order(number))
-        case "cert": return await certificate(number)
+        case "cert": return await certificate(number, alternate: parts.count > 3 ? Int(parts[3]) : nil)
         case "revoke": return json(200, "{}")
         default: return problem(404, "malformed", "no \(path)")
         }
@@ -193,23 +230,33 @@ final class FakeCA: Sendable {
             #"{"identifier":{"type":"dns","value":"\#(isWild ? String(name.dropFirst(2)) : name)"},"status":"\#(status)"\#(isWild ? ",\"wildcard\":true" : ""),"challenges":[\#(challenges.joined(separator: ","))]}"#
     }
 
-    private func certificate(_ id: Int) async -> WireAnswer {
-        guard case let (names, csr?, _)? = state.withLock({ $0.orders[id] }), let request = try? CertificateRequest(der: csr),
-            let issuer = try? IssuerDescription(root),
-            let key = faults.otherKey ? try? CertificateKey(.p256).publicKey : request.publicKey
-        else { return problem(404, "malformed", "no certificate") }
-        let at = time.now + faults.shift
-        let key2 = rootKey
+    private func certificate(_ id: Int, alternate: Int?) async -> WireAnswer {
         do {
-            let description = CertificateDescription.leaf(
-                names: faults.names(names), key: key, issuer: issuer, serial: [0x22] + (0..<15).map { _ in .random(in: 1...255) },
-                notBefore: at - 60, notAfter: CertificateDescription.notAfter(at - 60, lasting: 86_400 * 6), crlURL: nil,
-                issuerURL: nil)
-            let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), issuer: issuer, at: at)
-            let leaf = try Certificate509(der: try await linted.signed { try key2.sign($0) })
-            let text = faults.pem(leaf.pem + root.pem)
+            let known = state.withLock { $0.leaves[id] }
+            let leaf: Certificate509
+            if let known, alternate == nil || !faults.alternatesOfAnother { leaf = known } else { leaf = try await sign(id) }
+            state.withLock { if $0.leaves[id] == nil { $0.leaves[id] = leaf } }
+            let above = alternate.map { alternates[$0] } ?? root
+            let links = alternates.indices.map { (name: "Link", value: "<\(base)/cert/\(id)/alt/\($0)>;rel=\"alternate\"") }
             return WireAnswer(
-                status: 200, headers: [("Content-Type", "application/pem-certificate-chain")], body: Array(text.utf8))
+                status: 200, headers: [("Content-Type", "application/pem-certificate-chain")] + (alternate == nil ? links : []),
+                body: Array(faults.pem(leaf.pem + above.pem).utf8))
         } catch { return problem(500, "serverInternal", "\(error)".filter { $0 != "\"" && $0 != "\n" }) }
+    }
+
+    private func sign(_ id: Int) async throws -> Certificate509 {
+        guard case let (names, csr?, _)? = state.withLock({ $0.orders[id] }) else {
+            throw Problem(.malformed, 404, "no certificate")
+        }
+        let (issuer, key) = (try IssuerDescription(root), rootKey)
+        let at = time.now + faults.shift
+        let description = CertificateDescription.leaf(
+            names: faults.names(names),
+            key: faults.otherKey ? try CertificateKey(.p256).publicKey : try CertificateRequest(der: csr).publicKey,
+            issuer: issuer,
+            serial: [0x22] + (0..<15).map { _ in .random(in: 1...255) }, notBefore: at - 60,
+            notAfter: CertificateDescription.notAfter(at - 60, lasting: faults.lifetime), crlURL: nil, issuerURL: nil)
+        let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), issuer: issuer, at: at)
+        return try Certificate509(der: try await linted.signed { try key.sign($0) })
     }
 }

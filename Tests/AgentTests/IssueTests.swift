@@ -242,12 +242,12 @@ struct IssueTests {
         let ca = try await FakeCA(time)
         let inner = try await FakeCA(time)
         let (folder, store) = (folder, folder.path("store"))
+        let again = request(inner)
         var first = request(ca)
-        first.agreesToTerms = { _ in true }
         first.method = nil
         first.choose = { _ in
             do throws(AgentError) {
-                _ = try await inner.agent(store).renew(RenewRequest())
+                _ = try await inner.agent(store).issue(again)
                 Issue.record("two held the lock")
             } catch { #expect(error.message.contains("Another chancery works on")) }
             return .webroot(folder.path("www"))

@@ -75,12 +75,12 @@ struct CommandLineTests {
         let request = try issue(
             """
             issue --store s --json --ca ours --ca-root r.pem -d a.test -m a@example.com -m b@example.com --agree-tos --key-type rsa3072 \
-            --deploy-hook ./deploy --force --no-preflight --dry-run
+            --deploy-hook ./deploy --preferred-chain Root --force --no-preflight --dry-run
             """
         ).request(environment: [:])
         #expect(request.ca == "ours" && request.caRoot == "r.pem" && request.deployHook == "./deploy")
         #expect(request.contacts == ["a@example.com", "b@example.com"] && request.keyType == .rsa3072)
-        #expect(request.force && request.dryRun && !request.preflight)
+        #expect(request.force && request.dryRun && !request.preflight && request.preferredChain == "Root")
         #expect(await request.agreesToTerms("https://ca.test/terms"))
         let plain = try issue("issue -d a.test").request(environment: [:])
         #expect(!plain.force && !plain.dryRun && plain.preflight && plain.ca == nil && plain.contacts.isEmpty)

@@ -32,7 +32,7 @@ struct OutputTests {
                 "status":429,"type":"urn:ietf:params:acme:error:rateLimited"},"until":"2027-01-15T08:00:00Z"}
                 """)
         #expect(
-            Terminal.json(FailureLine(usage: "Say a name.")) == #"{"code":64,"event":"failed","message":"Say a name."}"#)
+            Terminal.json(FailureLine(usageStatus, "Say a name.")) == #"{"code":64,"event":"failed","message":"Say a name."}"#)
     }
 
     @Test func `an event is one line of JSON`() {

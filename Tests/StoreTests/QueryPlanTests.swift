@@ -99,7 +99,7 @@ struct QueryPlanTests {
         _ = try await store.orders(of: account.id, limit: 1)
         _ = try await store.orders(limit: 1)
         _ = try await store.beginValidation(order.authorizations[0], .dns01, owner: "", leaseUntil: start, now: start)
-        try await store.recordAttempt(order.authorizations[0], .dns01, refused, due: start)
+        try await store.recordAttempt(order.authorizations[0], .dns01, refused, owner: "me", due: start)
         let work = try await store.claimWork(.validation, owner: "", leaseUntil: start, now: start, limit: 1)
         _ = try await store.extendLease(work[0], until: start)
         _ = try await store.nextDue(.validation)
@@ -135,6 +135,8 @@ struct QueryPlanTests {
         _ = try await store.sweep(expiredBefore: start.addingTimeInterval(100 * day))
         _ = try await store.issue(account.id, at: start.addingTimeInterval(day))
         _ = try await store.counts()
+        _ = try await store.workDepth(.issuance)
+        try await store.probe()
         _ = try await store.recordedClock()
         try await store.deactivateAccount(account.id)
     }

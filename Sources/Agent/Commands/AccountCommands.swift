@@ -40,7 +40,9 @@ extension CertificateAgent {
         try await withAccount(ca) { (ca, account) async throws(AgentError) in
             let contacts = contacts.map { $0.contains(":") ? $0 : "mailto:\($0)" }
             let state = try await asking { () async throws(ACMEClientError) in try await account.update(contacts: contacts) }
-            try store.save(AccountRecord(ca: ca, url: account.url, contacts: contacts))
+            var record = try store.accountRecord(ca) ?? AccountRecord(ca: ca, url: account.url, contacts: contacts)
+            record.contacts = contacts
+            try store.save(record)
             return view(ca, account, state)
         }
     }

@@ -77,6 +77,7 @@ extension CertificateAgent {
         }
         for name in lineage.names { words += ["-d", name] }
         words += lineage.method.flags + ["--key-type", lineage.keyType.rawValue]
+        if let root = lineage.preferredChain { words += ["--preferred-chain", root] }
         if let hook = lineage.deployHook { words += ["--deploy-hook", hook] }
         return words
     }

@@ -70,8 +70,9 @@ extension CertificateAgent {
         let history = (try? store.lineage(name))?.history ?? []
         let this = Lineage.Installation(at: configuration.now(), serial: leaf.serialText, notAfter: leaf.notAfter)
         let lineage = Lineage(
-            name: name, names: plan.names, ca: plan.ca, method: method, keyType: plan.keyType, deployHook: plan.deployHook,
-            notBefore: leaf.notBefore, notAfter: leaf.notAfter, serial: leaf.serialText, served: plan.deployHook == nil,
+            name: name, names: plan.names, ca: plan.ca, method: method, keyType: plan.keyType,
+            preferredChain: plan.preferredChain, deployHook: plan.deployHook, notBefore: leaf.notBefore, notAfter: leaf.notAfter,
+            serial: leaf.serialText, served: plan.deployHook == nil,
             revoked: nil, history: history.suffix(19) + [this])
         try store.install(
             CertificateFiles(

@@ -1,6 +1,7 @@
 import ACME
 package import ACMEClient
-import Foundation
+package import Foundation
+import PKIX
 
 /// What a certificate is wanted for, and how it is to be had.
 package struct IssueRequest: Sendable {
@@ -21,6 +22,8 @@ package struct IssueRequest: Sendable {
     /// Nil: that of the certificate that is there, else P-256.
     package var keyType: KeyType?
     package var binding: AccountBinding?
+    /// The common name of the root that the chain is to lead to. Nil: that of the certificate that is there, else the CA's choice.
+    package var preferredChain: String?
     /// Nil: that of the certificate that is there, else none.
     package var deployHook: String?
     /// Issues although nothing is due.
@@ -47,6 +50,8 @@ package enum IssueOutcome: Sendable, Equatable {
     /// Installed, but the deploy hook failed with this reason.
     case notServed(CertificateSummary, reason: String)
     case notDue(CertificateSummary)
+    /// Due, but left alone until then: earlier failures, or the CA, ask for a pause.
+    case postponed(CertificateSummary, until: Date, reason: String)
     case dryRunPassed
 
     package var code: ExitCode {
@@ -54,6 +59,7 @@ package enum IssueOutcome: Sendable, Equatable {
         case .installed, .dryRunPassed: .changed
         case .notServed: .notServed
         case .notDue: .nothingToDo
+        case .postponed: .wait
         }
     }
 }
@@ -70,6 +76,7 @@ extension CertificateAgent {
             var plan = IssuePlan(
                 names: names.map(\.text), ca: ca, method: request.method ?? old?.method,
                 keyType: request.keyType ?? old?.keyType ?? .p256,
+                preferredChain: request.preferredChain ?? old?.preferredChain,
                 deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
             plan.method = plan.method.map(\.absolute)
             if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil,
@@ -78,7 +85,17 @@ extension CertificateAgent {
                 tell(.notDue(name: old.name, due: old.due))
                 return .notDue(summary(of: old))
             }
-            return try await carryOut(plan, request, mayRegister: true)
+            let name = Lineage.name(for: first)
+            let now = configuration.now()
+            if !request.force, let asked = store.failures(name)?.asked, asked.ca == ca, asked.until > now {
+                throw AgentError(
+                    .wait, "The CA asked to wait until \(RFC3339.string(asked.until)). --force asks it all the same.",
+                    until: asked.until)
+            }
+            if request.dryRun { return try await carryOut(plan, request, mayRegister: true) }
+            return try await counting(name, ca: ca, lifetime: old?.lifetime) { [plan] () async throws(AgentError) in
+                try await carryOut(plan, request, mayRegister: true)
+            }
         }
     }
 
@@ -104,9 +121,16 @@ extension CertificateAgent {
         }
         let (client, directory, root) = try await open(plan.ca, root: request.caRoot)
         if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
-        let account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
+        var account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
         do throws(AgentError) {
-            let placed = try await asking { () async throws(ACMEClientError) in try await account.value.newOrder(plan.names) }
+            let placed: PlacedOrder
+            do throws(ACMEClientError) { placed = try await account.value.newOrder(plan.names) } catch {
+                guard error.problem?.errorType == .accountDoesNotExist, !request.dryRun else { throw AgentError(error) }
+                account = try await registerAgain(plan.ca, client, directory, request)
+                placed = try await asking { [account] () async throws(ACMEClientError) in
+                    try await account.value.newOrder(plan.names)
+                }
+            }
             tell(.ordered(url: placed.url, names: plan.names))
             let proved = try await prove(placed, plan, request, account: account.value)
             if request.dryRun {
@@ -128,10 +152,13 @@ extension CertificateAgent {
         tell(.finalizing(keyType: plan.keyType))
         let chains = try await asking { () async throws(ACMEClientError) in
             let done = try await account.finalize(placed, csr: made.request)
-            return try await account.chains(done.order.certificate ?? "")
+            return try await account.chains(done.order.certificate ?? "", alternates: plan.preferredChain == nil ? 0 : 4)
         }
-        guard let preferred = chains.first else { throw .failed("The CA sent no certificate.") }
-        let issued = try IssuedCertificate(preferred.certificates, for: made, now: configuration.now())
+        let issued = try IssuedCertificate.chosen(
+            from: chains, for: made, preferred: plan.preferredChain, now: configuration.now(), warn: { tell(.warning($0)) })
+        if issued.chain.isEmpty, issued.leaf.issuer != issued.leaf.subject {
+            tell(.warning("The CA sent no issuer with the certificate: programs that do not know its issuer will refuse it."))
+        }
         return try await deploy(try install(issued, key: made, plan, method: method))
     }
 }
@@ -144,12 +171,14 @@ struct IssuePlan: Sendable {
     var ca: String
     var method: ChallengeMethod?
     var keyType: KeyType
+    var preferredChain: String?
     /// Absolute path.
     var deployHook: String?
 
     /// Whether a certificate that is there is what this plan would give.
     func isServed(by lineage: Lineage) -> Bool {
         Set(lineage.names) == Set(names) && lineage.ca == ca && lineage.keyType == keyType
+            && lineage.preferredChain == preferredChain
     }
 }
 

@@ -34,6 +34,7 @@ extension CertificateAgent {
         if request.dryRun, request.binding != nil {
             throw .needsPerson("A dry run without an account would use the account binding up. Issue without --dry-run first.")
         }
+        let terms = directory.meta?.termsOfService
         let contacts = request.contacts.map { $0.contains(":") ? $0 : "mailto:\($0)" }
         // A key without an account is one that a crash or a refusal left behind, and perhaps the CA knows it.
         var left = record?.deactivated == nil ? try store.accountKey(ca) : nil
@@ -45,7 +46,9 @@ extension CertificateAgent {
                 left = nil
             }
             if let found {
-                if !request.dryRun { try store.save(AccountRecord(ca: ca, url: found.account.url, contacts: contacts)) }
+                if !request.dryRun {
+                    try store.save(AccountRecord(ca: ca, url: found.account.url, contacts: contacts, termsAgreed: terms))
+                }
                 tell(.accountReady(url: found.account.url, created: false))
                 return ReadyAccount(value: found.account, isTemporary: false)
             }
@@ -55,15 +58,57 @@ extension CertificateAgent {
         let key = left ?? SigningKey(.p256)
         if !request.dryRun {
             if left == nil { try store.save(key, of: ca) }
-            try store.save(AccountRecord(ca: ca, url: nil, contacts: contacts))
+            try store.save(AccountRecord(ca: ca, url: nil, contacts: contacts, termsAgreed: terms))
         }
         if left == nil { tell(.accountKeyMade(thumbprint: key.jwk.thumbprint)) }
         let made = try await asking { () async throws(ACMEClientError) in
             try await client.createAccount(key, contacts: contacts, termsAgreed: true, binding: request.binding)
         }
-        if !request.dryRun { try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts)) }
+        if !request.dryRun {
+            try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts, termsAgreed: terms))
+        }
         tell(.accountReady(url: made.account.url, created: made.created))
         return ReadyAccount(value: made.account, isTemporary: request.dryRun && made.created)
+    }
+
+    /// An account that the CA lost, as one does that was made anew or put back from a backup: registered again, with the same key and
+    /// contacts, at this CA and no other.
+    /// - Throws: `needsPerson` if the terms are others than those agreed to, or a binding is wanted, which serves once.
+    func registerAgain(
+        _ ca: String, _ client: ACMEClient, _ directory: Directory, _ request: IssueRequest
+    ) async throws(AgentError) -> ReadyAccount {
+        guard var record = try store.accountRecord(ca), let key = try store.accountKey(ca) else {
+            throw .needsPerson("There is no account at \(ca.sanitized). `chancery issue --ca URL` makes one.")
+        }
+        // The CA may know the key all the same, under another URL.
+        if let found = try await asking({ () async throws(ACMEClientError) in try await client.findAccount(key) }) {
+            record.url = found.account.url
+            try store.save(record)
+            tell(.accountReady(url: found.account.url, created: false))
+            return ReadyAccount(value: found.account, isTemporary: false)
+        }
+        let terms = directory.meta?.termsOfService ?? ""
+        if !terms.isEmpty, record.termsAgreed != terms, await !request.agreesToTerms(terms) {
+            throw .needsPerson(
+                "The CA no longer knows the account, and its terms are others than those agreed to: read \(terms.sanitized), then say `chancery issue` with --agree-tos."
+            )
+        }
+        if request.binding == nil, directory.meta?.externalAccountRequired == true {
+            throw .needsPerson(
+                "The CA no longer knows the account, and binds accounts to its customers: get a new binding from it, and say `chancery issue` with --eab-kid and --eab-hmac-key-file."
+            )
+        }
+        tell(
+            .warning(
+                "The CA no longer knows the account \(record.url?.sanitized ?? ""): it is registered again with the same key."))
+        let contacts = record.contacts
+        let made = try await asking { () async throws(ACMEClientError) in
+            try await client.createAccount(key, contacts: contacts, termsAgreed: true, binding: request.binding)
+        }
+        (record.url, record.termsAgreed) = (made.account.url, terms.isEmpty ? nil : terms)
+        try store.save(record)
+        tell(.accountReady(url: made.account.url, created: made.created))
+        return ReadyAccount(value: made.account, isTemporary: false)
     }
 
     /// Ends a dry run at the CA, as far as the CA lets us; not cut short by cancellation.

@@ -8,6 +8,8 @@ struct AccountRecord: Sendable, Equatable, Codable {
     /// Absent from the moment the key is made until the CA answered.
     var url: String?
     var contacts: [String]
+    /// The URL of the terms that a person agreed to here; nil where the CA had none.
+    var termsAgreed: String?
     var deactivated: Date?
 }
 

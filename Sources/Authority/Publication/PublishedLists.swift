@@ -40,11 +40,16 @@ extension CertificateAuthority {
     package var rootPEM: String { issuer.root.pem }
 
     /// Run beside Web; shut down after it, so that what it accepted is finished.
-    package var services: [any Service] { [validations, issuances, publisher, sweeper] }
+    package var services: [any Service] { (heart.map { [$0] } ?? []) + [validations, issuances, publisher, sweeper] }
 
-    /// Before the first request: the issuer on record and a list to serve.
+    /// Before the first request: the issuer on record, a list to serve, and what several servers share.
     /// - Throws: `StoreError`, `ClockIsBehind`, `SigningError`.
     package func prepare() async throws {
+        if let shared = nonces as? SharedNonces {
+            consent.share(try await store.secret("consent", proposed: around.random(32)))
+            try await shared.refresh()
+            await heart?.round()
+        }
         try await store.saveIssuer(StoredIssuer(id: issuer.id, chain: issuer.chain, created: around.now()))
         try await publisher.start()
     }

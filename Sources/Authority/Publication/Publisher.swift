@@ -1,3 +1,4 @@
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -31,6 +32,8 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
+    /// Certificates on it.
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
 
     /// Signs at once whatever the last list says.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
@@ -53,13 +56,17 @@ package final class Publisher: Service, Sendable {
         let thisUpdate = max(now, state.newest?.thisUpdate ?? now)
         let nextUpdate = thisUpdate.addingTimeInterval(shop.policy.revocationListLifetime.inSeconds)
         let number = try await shop.store.nextCRLNumber(issuer: issuer.id)
+        crashPoint("list.number.after")
         let (tbs, entries) = try await toBeSigned(number, thisUpdate, nextUpdate, from: state.start)
-        let signature = try await issuer.signer.sign(tbs)
+        let signature = try await shop.sign(tbs, for: .revocationList)
+        crashPoint("list.signature.after")
         let list = StoredRevocationList(
             issuer: issuer.id, number: number,
             der: try RevocationList.assemble(tbs: tbs, signature: signature, issuer: issuer.description), thisUpdate: thisUpdate,
             nextUpdate: nextUpdate, revocations: state.revocations)
+        crashPoint("list.store.before")
         try await shop.store.saveCRL(list)
+        crashPoint("list.store.after")
         show(list)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])
@@ -91,7 +98,9 @@ package final class Publisher: Service, Sendable {
     }
 
     /// Serves the stored list if it is young, else signs one.
+    /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
     package func start() async throws {
+        try await shop.requireSaneClock()
         try await adopt()
         if try await isDue() { try await publish() }
     }

@@ -17,9 +17,11 @@ extension AuthorityStore {
     }
 
     /// Replaces the issuer's last list.
-    /// - Throws: `conflict` unless the number rises and `thisUpdate` does not go back.
-    package func saveCRL(_ list: StoredRevocationList) async throws(StoreError) {
+    /// - Parameter fence: the right to do so, where several servers could.
+    /// - Throws: `conflict` unless the number rises, `thisUpdate` does not go back, and the fence is the newest.
+    package func saveCRL(_ list: StoredRevocationList, fence: Fence? = nil) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
+            if let fence { try Self.require(fence, sql) }
             let changed = try sql.run(
                 """
                 INSERT INTO crls (issuer, number, der, this_update, next_update, revocations) VALUES ($1, $2, $3, $4, $5, $6)

@@ -5,6 +5,14 @@ package enum RevocationOutcome: Sendable, Equatable {
     case already(at: Date, reason: Int?)
 }
 
+package enum KeyUse: Sendable, Equatable {
+    case free
+    /// Said to be compromised.
+    case blocked
+    /// An account's.
+    case account
+}
+
 extension AuthorityStore {
     /// - Parameter blockKey: no certificate for this key again (its owner says it is compromised).
     /// - Throws: `notFound`.
@@ -63,6 +71,19 @@ extension AuthorityStore {
     package func isKeyBlocked(_ hash: [UInt8]) async throws(StoreError) -> Bool {
         try await read { (sql) throws(StoreError) in
             try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil
+        }
+    }
+
+    /// What speaks against a key of a certificate, in one reading.
+    /// - Parameters:
+    ///   - hash: SHA-256 of the subject public key info.
+    ///   - thumbprint: of the same key as JWK, where it can be one.
+    package func use(ofKey hash: [UInt8], thumbprint: String?) async throws(StoreError) -> KeyUse {
+        try await read(snapshot: thumbprint != nil) { (sql) throws(StoreError) in
+            if try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil { return .blocked }
+            guard let thumbprint else { return .free }
+            let row = try sql.row("SELECT id FROM accounts WHERE thumbprint = $1", [thumbprint.sql])
+            return row == nil ? .free : .account
         }
     }
 

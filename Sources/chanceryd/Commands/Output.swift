@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 
 /// Columns for people. Cells are made printable: they may hold what a stranger sent.
@@ -7,7 +8,7 @@ struct Table {
 
     init(_ head: [String]) { self.head = head }
 
-    mutating func add(_ cells: [String]) { rows.append(cells.map { printable($0, limit: 400) }) }
+    mutating func add(_ cells: [String]) { rows.append(cells.map { $0.printable(limit: 400) }) }
 
     /// Without a line feed at the end. The last column is not padded.
     var text: String { lines([head] + rows, widths) }
@@ -99,9 +100,9 @@ func printFacts(_ facts: [(label: String, name: String, value: JSONText)], json:
         let value: String
         switch fact.value {
         case .null: continue
-        case .string(let text): value = printable(text)
+        case .string(let text): value = text.printable()
         case .array(let items):
-            value = items.map { if case .string(let text) = $0 { printable(text) } else { $0.text } }.joined(separator: ", ")
+            value = items.map { if case .string(let text) = $0 { text.printable() } else { $0.text } }.joined(separator: ", ")
         default: value = fact.value.text
         }
         say("\(fact.label):\(String(repeating: " ", count: width - fact.label.count + 1))\(value)")
