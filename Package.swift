@@ -125,7 +125,8 @@ let package = Package(
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
         suite(
-            "ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
+            "ChancerydTests",
+            [arguments, logging, tracing, "chanceryd", "ACME", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),

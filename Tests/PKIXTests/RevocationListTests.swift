@@ -50,7 +50,7 @@ import Testing
         for variant in whole.variants(\.emptied) + whole.variants(\.doubled) where variant.der != der {
             let list = try? RevocationList(der: variant.der)
             #expect(list?.isSigned(by: hierarchy.intermediate) != true)
-            #expect(!RevocationList.isSigned(variant.der, by: hierarchy.issuer))
+            #expect(RevocationList.entries(of: variant.der, signedBy: hierarchy.issuer) == nil)
         }
     }
 
@@ -60,14 +60,17 @@ import Testing
             RevocationList.Entry(serial: TestHierarchy.serial(), revokedAt: TestHierarchy.now, reason: 1)
         }
         let der = try hierarchy.list(entries)
-        #expect(RevocationList.isSigned(der, by: hierarchy.issuer))
-        #expect(!RevocationList.isSigned(der, by: other.issuer))
-        for length in 0..<64 { #expect(!RevocationList.isSigned(Array(der.prefix(length)), by: hierarchy.issuer)) }
+        #expect(RevocationList.entries(of: der, signedBy: hierarchy.issuer) == 300)
+        #expect(try RevocationList.entries(of: hierarchy.list([]), signedBy: hierarchy.issuer) == 0)
+        #expect(RevocationList.entries(of: der, signedBy: other.issuer) == nil)
+        for length in 0..<64 {
+            #expect(RevocationList.entries(of: Array(der.prefix(length)), signedBy: hierarchy.issuer) == nil)
+        }
         for place in Array(0..<64) + [der.count / 2] + Array((der.count - 90)..<der.count) {
             for value in [UInt8(0), 0x30, 0x7f, 0x80, 0x84, 0x88, 0xff] where der[place] != value {
                 var changed = der
                 changed[place] = value
-                #expect(!RevocationList.isSigned(changed, by: hierarchy.issuer), "octet \(place) as \(value)")
+                #expect(RevocationList.entries(of: changed, signedBy: hierarchy.issuer) == nil, "octet \(place) as \(value)")
             }
         }
     }

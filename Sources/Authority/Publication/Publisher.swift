@@ -136,9 +136,9 @@ package final class Publisher: Service, Sendable {
     /// Takes the stored list for the one to serve.
     private func adopt() async throws(StoreError) {
         guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
-            RevocationList.isSigned(stored.der, by: shop.issuer.description)
+            let entries = RevocationList.entries(of: stored.der, signedBy: shop.issuer.description)
         else { return }
-        show(stored, nil)
+        show(stored, entries)
     }
 
     /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A

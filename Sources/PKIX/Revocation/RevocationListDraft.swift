@@ -52,18 +52,29 @@ extension RevocationList {
         return Certificate509.assemble(tbs, signature, issuer.scheme)
     }
 
-    /// Whether these bytes are a to-be-signed part and the issuer's signature over it. Its entries are not read: with 100,000 of them that
-    /// would take a second and a hundred megabytes.
-    package static func isSigned(_ der: [UInt8], by issuer: IssuerDescription) -> Bool {
-        guard let outer = Span(of: 0x30, in: der, at: 0), outer.end == der.count,
-            let tbs = Span(of: 0x30, in: der, at: outer.content),
-            let algorithm = Span(of: 0x30, in: der, at: tbs.end),
+    /// How many entries a list of this issuer's own making has, judged by the headers: to read 100,000 entries would take a second and a
+    /// hundred megabytes.
+    /// - Returns: nil unless these bytes are a to-be-signed part and the issuer's signature over it.
+    package static func entries(of der: [UInt8], signedBy issuer: IssuerDescription) -> Int? {
+        guard let outer = Span(in: der, at: 0, of: 0x30), outer.end == der.count,
+            let tbs = Span(in: der, at: outer.content, of: 0x30),
+            let algorithm = Span(in: der, at: tbs.end, of: 0x30),
             Array(der[tbs.end..<algorithm.end]) == issuer.scheme.algorithmIdentifier,
-            let bits = Span(of: 0x03, in: der, at: algorithm.end), bits.end == der.count, bits.content < bits.end,
-            der[bits.content] == 0
-        else { return false }
-        return issuer.publicKey.verify(
-            signature: Array(der[(bits.content + 1)...]), over: Array(der[outer.content..<tbs.end]), algorithm: issuer.scheme)
+            let bits = Span(in: der, at: algorithm.end, of: 0x03), bits.end == der.count, bits.content < bits.end,
+            der[bits.content] == 0,
+            issuer.publicKey.verify(
+                signature: Array(der[(bits.content + 1)...]), over: Array(der[outer.content..<tbs.end]), algorithm: issuer.scheme)
+        else { return nil }
+        // Behind version, algorithm, name and two times stand the entries, if there are any, and the tagged extensions.
+        var place = tbs.content
+        for _ in 0..<5 {
+            guard let field = Span(in: der, at: place) else { return nil }
+            place = field.end
+        }
+        guard let list = Span(in: der, at: place, of: 0x30) else { return 0 }
+        var (count, next) = (0, list.content)
+        while next < list.end, let entry = Span(in: der, at: next, of: 0x30) { (count, next) = (count + 1, entry.end) }
+        return count
     }
 }
 
@@ -72,9 +83,9 @@ private struct Span {
     let content: Int
     let end: Int
 
-    /// Nil unless an element of that tag, of a definite length below 2^32, lies wholly within the bytes.
-    init?(of tag: UInt8, in der: [UInt8], at start: Int) {
-        guard start + 1 < der.count, der[start] == tag else { return nil }
+    /// Nil unless an element of that tag (nil: any), of a definite length below 2^32, lies wholly within the bytes.
+    init?(in der: [UInt8], at start: Int, of tag: UInt8? = nil) {
+        guard start + 1 < der.count, tag == nil || der[start] == tag else { return nil }
         let first = Int(der[start + 1])
         let octets = first < 0x80 ? 0 : first - 0x80
         guard octets <= 4, first != 0x80, start + 2 + octets <= der.count else { return nil }
