@@ -88,7 +88,8 @@ public final class ACMEClient: Sendable {
     // MARK: Requests
 
     /// An unsigned GET. A redirect is an answer here.
-    func get(_ url: String, accept: String = "application/json") async throws(ACMEClientError) -> Answer {
+    /// - Parameter waits: whether to come again by itself when the server is busy.
+    func get(_ url: String, accept: String = "application/json", waits: Bool = true) async throws(ACMEClientError) -> Answer {
         try requireHTTPS(url)
         var pauses = Pauses(configuration)
         var again = true
@@ -99,7 +100,9 @@ public final class ACMEClient: Sendable {
                 if (300...399).contains(wire.status) { return Answer(url: url, wire: wire) }
                 switch Verdict(wire, url: url, now: configuration.now()) {
                 case .success(let answer): return answer
-                case .busy(let until, let error): try await pauses.wait(until: until, or: error)
+                case .busy(let until, let error):
+                    guard waits else { throw error }
+                    try await pauses.wait(until: until, or: error)
                 case .refused(let error): throw error
                 }
             } catch {

@@ -12,13 +12,17 @@ public struct PlacedOrder: Sendable {
 
 extension ACMEAccount {
     /// Orders a certificate (RFC 8555 section 7.4).
-    /// - Parameter names: DNS names in ASCII, `*.` for a wildcard.
+    /// - Parameters:
+    ///   - names: DNS names in ASCII, `*.` for a wildcard.
+    ///   - replaces: the certificate of this account that the new one takes the place of; only for a CA with `renewalInfo`
+    ///     (RFC 9773 section 5).
     /// - Returns: perhaps an order that is `ready` already: CAs reuse orders and authorizations.
     /// - Throws: `notACME` if the order is for other names; `problem`.
     public func newOrder(
-        _ names: [String], notBefore: Date? = nil, notAfter: Date? = nil
+        _ names: [String], notBefore: Date? = nil, notAfter: Date? = nil, replaces: CertificateIdentifier? = nil
     ) async throws(ACMEClientError) -> PlacedOrder {
-        let wanted = NewOrder(identifiers: names.map { .dns($0) }, notBefore: notBefore, notAfter: notAfter)
+        let wanted = NewOrder(
+            identifiers: names.map { .dns($0) }, notBefore: notBefore, notAfter: notAfter, replaces: replaces?.text)
         let answer = try await send(wanted, to: client.directory().newOrder)
         let order = try checked(answer)
         guard identifierSet(order) == Set(names.map { $0.lowercased() }) else {

@@ -20,6 +20,10 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     case deployed(name: String)
     case deployFailed(name: String, reason: String)
     case notDue(name: String, due: Date)
+    /// The CA suggests another window than before; `chosen` in it was chosen by chance. `page` says why, in the CA's words.
+    case advised(name: String, start: Date, end: Date, chosen: Date, page: String?)
+    case due(name: String, reason: RenewalReason)
+    case sleeping(until: Date)
     case postponed(name: String, until: Date, reason: String)
     case dryRunPassed(names: [String])
     case revoked(name: String, serial: String)
@@ -47,6 +51,10 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .deployed(let name): "\(name): the deploy hook ran."
         case .deployFailed(let name, let reason): "\(name) is installed but not served: \(reason)"
         case .notDue(let name, let due): "\(name) is not due before \(RFC3339.string(due))."
+        case .advised(let name, let start, let end, let chosen, let page):
+            "\(name): its CA advises renewal between \(RFC3339.string(start)) and \(RFC3339.string(end)); chosen: \(RFC3339.string(chosen))\(page.map { "; why: \($0.sanitized)" } ?? "")."
+        case .due(let name, let reason): "\(name) is renewed: \(reason.words)."
+        case .sleeping(let until): "Nothing to do before \(RFC3339.string(until))."
         case .postponed(let name, let until, let reason):
             "\(name) is due, but left alone until \(RFC3339.string(until)): \(reason)"
         case .dryRunPassed(let names):
@@ -91,6 +99,15 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .deployed(let name): try put("deployed", [("name", name)])
         case .deployFailed(let name, let reason): try put("deploy-failed", [("name", name), ("reason", reason)])
         case .notDue(let name, let due): try put("not-due", [("name", name), ("due", RFC3339.string(due))])
+        case .advised(let name, let start, let end, let chosen, let page):
+            try put(
+                "advised",
+                [
+                    ("name", name), ("start", RFC3339.string(start)), ("end", RFC3339.string(end)),
+                    ("chosen", RFC3339.string(chosen)),
+                ] + (page.map { [("page", $0)] } ?? []))
+        case .due(let name, let reason): try put("due", [("name", name), ("reason", reason.rawValue)])
+        case .sleeping(let until): try put("sleeping", [("until", RFC3339.string(until))])
         case .postponed(let name, let until, let reason):
             try put("postponed", [("name", name), ("until", RFC3339.string(until)), ("reason", reason)])
         case .dryRunPassed(let names): try put("dry-run-passed", [("names", names)])

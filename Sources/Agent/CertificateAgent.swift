@@ -14,6 +14,7 @@ package struct CertificateAgent: Sendable {
     /// From 0 up to 1, uniformly.
     let chance: @Sendable () -> Double
     let connect: @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient
+    let clients = ClientCache()
 
     /// - Parameters:
     ///   - chance: from 0 up to 1, uniformly; for times that many machines must not share.
@@ -54,14 +55,13 @@ package struct CertificateAgent: Sendable {
     func open(_ ca: String, root: String? = nil) async throws(AgentError) -> (
         client: ACMEClient, directory: Directory, root: String?
     ) {
-        var settings = configuration
         var given: String?
-        if let root {
-            given = try Self.rootFile(root)
-        }
-        if given == nil { settings.trustRoots = try store.root(ca).map { [$0] } ?? [] }
-        if let given { settings.trustRoots = [given] }
-        let client = try await asking { () throws(ACMEClientError) in try connect(ca, settings) }
+        if let root { given = try Self.rootFile(root) }
+        var trusted = given
+        if trusted == nil { trusted = try store.root(ca) }
+        let roots = trusted.map { [$0] } ?? []
+        let client: ACMEClient
+        do throws(ACMEClientError) { client = try self.client(ca, roots: roots) } catch { throw AgentError(error) }
         let directory: Directory
         do throws(ACMEClientError) { directory = try await client.directory() } catch {
             let other = AgentError(error)

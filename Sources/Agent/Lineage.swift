@@ -19,6 +19,10 @@ package struct Lineage: Sendable, Equatable, Codable {
     package var names: [String]
     /// The CA's directory URL.
     package var ca: String
+    /// URL of the account that the certificate was issued to.
+    package var account: String?
+    /// The certificate as RFC 9773 section 4.1 names it; nil if its issuer has no key identifier.
+    package var identifier: String?
     package var method: ChallengeMethod
     package var keyType: KeyType
     /// The common name of the root that the chain is to lead to, where the CA offers several.
@@ -38,9 +42,6 @@ package struct Lineage: Sendable, Equatable, Codable {
 
     /// In seconds.
     package var lifetime: TimeInterval { notAfter.timeIntervalSince(notBefore) + 1 }
-
-    package func isDue(now: Date) -> Bool { RenewalTime.isDue(notBefore: notBefore, notAfter: notAfter, now: now) }
-    package var due: Date { RenewalTime.due(notBefore: notBefore, notAfter: notAfter) }
 
     /// The folder for a certificate: its first name, without `*.` as certbot does. Letters, digits, hyphens and dots only,
     /// since it comes from a checked name, so that it is one safe path component.

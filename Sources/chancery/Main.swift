@@ -51,6 +51,7 @@ struct Chancery: AsyncParsableCommand {
               chancery
               chancery issue -d example.com --webroot /var/www/html --agree-tos
               chancery renew
+              chancery agent
               chancery revoke example.com --reason superseded
 
             Exit codes: 0 changed or shown, 2 nothing to do, 3 needs a person, 4 the
@@ -59,7 +60,8 @@ struct Chancery: AsyncParsableCommand {
             """,
         version: chanceryVersion,
         subcommands: [
-            IssueCommand.self, RenewCommand.self, RevokeCommand.self, ListCommand.self, ShowCommand.self, AccountCommand.self,
+            IssueCommand.self, RenewCommand.self, AgentCommand.self, RevokeCommand.self, ListCommand.self, ShowCommand.self,
+            AccountCommand.self,
             AuthorityCommand.self,
         ])
 

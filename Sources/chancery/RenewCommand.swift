@@ -5,7 +5,7 @@ import ArgumentParser
 struct RenewCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "renew",
-        abstract: "Renews what is due: a third of the lifetime is left.",
+        abstract: "Renews what is due: as the authority advises, or at a third of the lifetime left.",
         discussion: """
             Examples:
               chancery renew                       for a timer, once or twice a day
@@ -30,14 +30,7 @@ struct RenewCommand: AsyncParsableCommand {
         (request.name, request.force, request.preflight, request.dryRun) = (name, force, !noPreflight, dryRun)
         let agent = common.agent()
         let report = try await common.reporting { [request] () async throws(AgentError) in try await agent.renew(request) }
-        for entry in report.entries {
-            switch entry.result {
-            case .success(let outcome): Report(common).renewed(outcome, name: entry.name)
-            case .failure(let error):
-                if common.json { Terminal.say(json: FailureLine(error, name: entry.name)) }
-                Terminal.complain(error, name: entry.name)
-            }
-        }
+        for entry in report.entries { Report(common).fared(entry) }
         if report.entries.isEmpty {
             common.show(ResultLine<CertificateSummary>(report.code, nil), ["There is nothing to renew in \(agent.store.path)."])
         }

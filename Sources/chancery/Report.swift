@@ -26,8 +26,18 @@ struct Report {
         }
     }
 
+    /// How one certificate of a pass fared.
+    func fared(_ entry: RenewalReport.Entry) {
+        switch entry.result {
+        case .success(let outcome): renewed(outcome, name: entry.name)
+        case .failure(let error):
+            if common.json { Terminal.say(json: FailureLine(error, name: entry.name)) }
+            Terminal.complain(error, name: entry.name)
+        }
+    }
+
     /// One line of `renew`.
-    func renewed(_ outcome: IssueOutcome, name: String) {
+    private func renewed(_ outcome: IssueOutcome, name: String) {
         switch outcome {
         case .installed(let summary):
             show(outcome, summary, ["\(name): renewed, valid until \(RFC3339.string(summary.notAfter)), in \(summary.folder)"])
@@ -64,7 +74,7 @@ struct Report {
             "Private key:  \(summary.folder)/privkey.pem",
             "Names:        \(summary.names.joined(separator: ", "))",
             "Serial:       \(summary.serial)",
-            "Valid until:  \(RFC3339.string(summary.notAfter)); `chancery renew` acts from \(RFC3339.string(summary.due)) on",
+            "Valid until:  \(RFC3339.string(summary.notAfter)); `chancery renew` acts from \(RFC3339.string(summary.due)) on: \(summary.dueReason.words)",
         ]
     }
 

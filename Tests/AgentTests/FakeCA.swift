@@ -36,6 +36,10 @@ final class FakeCA: Sendable {
         var ordersStayProcessing = false
         var terms: String?
         var bindingRequired = false
+        /// Refuses an order by its payload.
+        var refuseOrder: @Sendable (_ payload: String) -> WireAnswer? = { _ in nil }
+        /// Answers questions for renewal information about the certificate of this identifier; nil: it offers none.
+        var advice: (@Sendable (_ identifier: String) -> WireAnswer)?
         /// Serves alternate chains: the same certificate under each of these roots, cross-signed.
         var alternateRoots: [String] = []
         /// Makes the alternates lead to another certificate.
@@ -97,6 +101,15 @@ final class FakeCA: Sendable {
     /// Paths asked for so far, with the JWS's payload.
     var requests: [(method: String, path: String, payload: String)] { state.withLock { $0.requests } }
 
+    /// A renewal window as a CA sends it.
+    static func window(_ start: Date, _ end: Date, _ headers: [(name: String, value: String)] = []) -> WireAnswer {
+        WireAnswer(
+            status: 200, headers: headers,
+            body: Array(
+                #"{"suggestedWindow":{"start":"\#(RFC3339.string(start))","end":"\#(RFC3339.string(end))"},"explanationURL":"https://ca.test/why"}"#
+                    .utf8))
+    }
+
     /// Loses every account, as a CA does that is made anew.
     func forgetAccounts() { state.withLock { $0.accountKeys = [] } }
 
@@ -146,9 +159,10 @@ final class FakeCA: Sendable {
                 #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
             return json(
                 200,
-                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key","x1":"https://community.test","meta":\#(meta)}"#
+                #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key",\#(faults.advice == nil ? "" : "\"renewalInfo\":\"\(base)/ari\",")"x1":"https://community.test","meta":\#(meta)}"#
             )
         case "nonce": return WireAnswer(status: 204)
+        case "ari": return faults.advice?(parts.last ?? "") ?? problem(404, "malformed", "no advice")
         case "acct":
             guard case .jwk(let key)? = message?.signer else { return json(200, #"{"status":"valid"}"#) }
             let isKnown = state.withLock { !$0.accountKeys.insert(key.thumbprint).inserted }
@@ -167,6 +181,7 @@ final class FakeCA: Sendable {
             if case .kid? = message?.signer, state.withLock({ $0.accountKeys.isEmpty }) {
                 return problem(400, "accountDoesNotExist", "never heard of it")
             }
+            if let refusal = faults.refuseOrder(payload) { return refusal }
             let names = (try? JSONDecoder.acme.decode(NewOrder.self, from: Data(payload.utf8)))?.identifiers.map(\.value) ?? []
             let new = state.withLock { state in
                 let id = state.orders.count + 1

@@ -21,14 +21,23 @@ struct RenewalTimeTests {
         ] as [(Double, Double)])
     func `renewal is due when a third of the lifetime is left, in days or in seconds`(lifetime: Double, due: Double) {
         let end = Self.start + lifetime - 1
-        #expect(RenewalTime.due(notBefore: Self.start, notAfter: end) == Self.start + due)
-        #expect(!RenewalTime.isDue(notBefore: Self.start, notAfter: end, now: Self.start + due - 0.001))
-        #expect(RenewalTime.isDue(notBefore: Self.start, notAfter: end, now: Self.start + due))
-        #expect(RenewalTime.isDue(notBefore: Self.start, notAfter: end, now: end + 1e9))
+        #expect(RenewalTime.due(notBefore: Self.start, notAfter: end) == (Self.start + due, .third))
     }
 
     @Test func `a validity that ends before it begins is due at once`() {
-        #expect(RenewalTime.isDue(notBefore: Self.start, notAfter: Self.start - 100, now: Self.start))
+        #expect(RenewalTime.due(notBefore: Self.start, notAfter: Self.start - 100).at == Self.start)
+    }
+
+    @Test(arguments: [90 * 86_400, 47 * 86_400, 6 * 86_400, 3600] as [Double])
+    func `advice is followed, but neither past a tenth of the lifetime nor again and again`(lifetime: Double) {
+        func due(_ share: Double) -> (at: Date, reason: RenewalReason) {
+            RenewalTime.due(
+                notBefore: Self.start, notAfter: Self.start + lifetime - 1, advised: Self.start + lifetime * share)
+        }
+        #expect(due(0.5) == (Self.start + lifetime * 0.5, .advised))
+        #expect(due(0.8) == (Self.start + lifetime * 0.8, .advised), "later than a third left, as advised")
+        #expect(abs(due(0.95).at.timeIntervalSince(Self.start + lifetime * 0.9)) < 0.01 && due(0.95).reason == .emergency)
+        #expect(due(-5) == (Self.start + lifetime * 0.01, .advised), "a window in the past does not loop")
     }
 
     @Test func `the gravest end of several is the run's`() {

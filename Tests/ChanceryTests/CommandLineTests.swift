@@ -107,6 +107,7 @@ struct CommandLineTests {
 
     private static let commands: [(words: String, type: any ParsableCommand.Type)] = [
         ("chancery", Chancery.self), ("chancery issue", IssueCommand.self), ("chancery renew", RenewCommand.self),
+        ("chancery agent", AgentCommand.self),
         ("chancery revoke", RevokeCommand.self), ("chancery list", ListCommand.self), ("chancery show", ShowCommand.self),
         ("chancery account", AccountCommand.self), ("chancery account show", AccountCommand.Show.self),
         ("chancery account update", AccountCommand.Update.self), ("chancery account rollover", AccountCommand.Rollover.self),

@@ -10,13 +10,14 @@ struct OutputTests {
     private let summary = CertificateSummary(
         name: "a.test", names: ["a.test", "www.a.test"], ca: "https://ca.test/dir", serial: "0A",
         notBefore: Date(timeIntervalSince1970: 1_790_812_800), notAfter: Date(timeIntervalSince1970: 1_798_761_599),
-        due: Date(timeIntervalSince1970: 1_796_083_200), isDue: false, served: true, revoked: nil, folder: "/s/live/a.test")
+        due: Date(timeIntervalSince1970: 1_796_083_200), dueReason: .third, isDue: false, served: true, revoked: nil,
+        folder: "/s/live/a.test")
 
     @Test func `a result is one line of JSON whose members stand in the order of the alphabet`() {
         #expect(
             Terminal.json(ResultLine(.nothingToDo, summary, name: "a.test")) == """
                 {"code":2,"event":"result","name":"a.test","result":{"ca":"https://ca.test/dir","due":"2026-12-01T00:00:00Z",\
-                "folder":"/s/live/a.test","isDue":false,"name":"a.test","names":["a.test","www.a.test"],\
+                "dueReason":"third","folder":"/s/live/a.test","isDue":false,"name":"a.test","names":["a.test","www.a.test"],\
                 "notAfter":"2026-12-31T23:59:59Z","notBefore":"2026-10-01T00:00:00Z","serial":"0A","served":true}}
                 """)
         #expect(Terminal.json(ResultLine<AccountView>(.changed, nil)) == #"{"code":0,"event":"result"}"#)

@@ -108,6 +108,40 @@ import Testing
         #expect(try await chancery(folder, ["renew", "--force", "--no-preflight"]).status != 0)
     }
 
+    @Test func `the agent renews what is due, puts it to use, and ends with 0 when told to`() async throws {
+        let authority = try await TestAuthority(names: NameServer())
+        let folder = try TemporaryFolder()
+        let told = folder.path("told")
+        let hook = try folder.write("hook.sh", "#!/bin/sh\necho \"$RENEWED_DOMAINS\" >> \(told)\n", mode: 0o755)
+        let issued = try await chancery(
+            folder,
+            issue(
+                authority,
+                [
+                    "-d", "agent.e2e.test", "--standalone", "--http01-port", "\(authority.http01Port)", "--no-preflight",
+                    "--deploy-hook", hook,
+                ]))
+        #expect(issued.status == 0, "\(issued)")
+        // As if it had been issued long ago.
+        let file = folder.path("store/live/agent.e2e.test/lineage.json")
+        var lineage = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file))) as? [String: Any])
+        let serial = try #require(lineage["serial"] as? String)
+        (lineage["notBefore"], lineage["notAfter"]) = ("2020-01-01T00:00:00Z", "2020-04-01T00:00:00Z")
+        try JSONSerialization.data(withJSONObject: lineage).write(to: URL(fileURLWithPath: file))
+        let agent = try RunningProgram(
+            Program.built("chancery"), ["agent", "--no-preflight", "--json", "--store", folder.path("store")],
+            log: folder.path("agent.log"))
+        try await agent.printed(#""event":"result""#)
+        try await agent.printed(#""event":"sleeping""#)
+        #expect(try await agent.stop() == 0)
+        #expect(agent.output.contains(#""event":"due""#) && agent.output.contains(#""event":"deployed""#), "\(agent.output)")
+        let after = try #require(
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: file))) as? [String: Any])
+        #expect(after["serial"] as? String != serial)
+        #expect(try String(contentsOfFile: told, encoding: .utf8) == "agent.e2e.test\nagent.e2e.test\n")
+    }
+
     @Test func `a server that nobody trusts is refused with a sentence that names --ca-root`() async throws {
         let authority = try await TestAuthority(names: NameServer())
         let folder = try TemporaryFolder()

@@ -15,6 +15,7 @@ package struct CertificateSummary: Sendable, Equatable, Encodable {
     package let notAfter: Date
     /// From when on `renew` acts.
     package let due: Date
+    package let dueReason: RenewalReason
     package let isDue: Bool
     /// False after a deploy hook failed.
     package let served: Bool
@@ -49,7 +50,7 @@ extension CertificateAgent {
     package func list() throws(AgentError) -> [ListedCertificate] {
         try Files.checkReadable(store.path)
         try Files.checkReadable("\(store.path)/live")
-        return store.lineages().map { name, lineage in ListedCertificate(name: name, result: lineage.map(summary(of:))) }
+        return store.lineages().map { name, lineage in ListedCertificate(name: name, result: lineage.map { summary(of: $0) }) }
     }
 
     /// One certificate. Takes no lock.
@@ -64,10 +65,11 @@ extension CertificateAgent {
     }
 
     func summary(of lineage: Lineage) -> CertificateSummary {
-        CertificateSummary(
+        let due = due(lineage)
+        return CertificateSummary(
             name: lineage.name, names: lineage.names, ca: lineage.ca, serial: lineage.serial, notBefore: lineage.notBefore,
-            notAfter: lineage.notAfter, due: lineage.due, isDue: lineage.isDue(now: configuration.now()), served: lineage.served,
-            revoked: lineage.revoked, folder: store.live(lineage.name))
+            notAfter: lineage.notAfter, due: due.at, dueReason: due.reason, isDue: configuration.now() >= due.at,
+            served: lineage.served, revoked: lineage.revoked, folder: store.live(lineage.name))
     }
 
     private func command(_ lineage: Lineage) -> [String] {

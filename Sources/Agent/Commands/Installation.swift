@@ -62,7 +62,7 @@ struct IssuedCertificate: Sendable {
 extension CertificateAgent {
     /// Makes a certificate what is live.
     func install(
-        _ issued: IssuedCertificate, key: RequestedKey, _ plan: IssuePlan, method: ChallengeMethod
+        _ issued: IssuedCertificate, key: RequestedKey, _ plan: IssuePlan, method: ChallengeMethod, account: String
     ) throws(AgentError) -> Lineage {
         guard let first = try? DomainName(plan.names.first ?? "") else { throw .failed("The certificate has no first name.") }
         let name = Lineage.name(for: first)
@@ -70,7 +70,8 @@ extension CertificateAgent {
         let history = (try? store.lineage(name))?.history ?? []
         let this = Lineage.Installation(at: configuration.now(), serial: leaf.serialText, notAfter: leaf.notAfter)
         let lineage = Lineage(
-            name: name, names: plan.names, ca: plan.ca, method: method, keyType: plan.keyType,
+            name: name, names: plan.names, ca: plan.ca, account: account, identifier: leaf.renewalIdentifier?.text,
+            method: method, keyType: plan.keyType,
             preferredChain: plan.preferredChain, deployHook: plan.deployHook, notBefore: leaf.notBefore, notAfter: leaf.notAfter,
             serial: leaf.serialText, served: plan.deployHook == nil,
             revoked: nil, history: history.suffix(19) + [this])
@@ -91,13 +92,22 @@ extension CertificateAgent {
                     "RENEWED_LINEAGE": store.live(lineage.name), "RENEWED_DOMAINS": lineage.names.joined(separator: " "),
                 ])
         } catch {
+            note(error, of: lineage.name, .deploy, ca: lineage.ca, lifetime: lineage.lifetime)
             tell(.deployFailed(name: lineage.name, reason: error.message))
             return .notServed(summary(of: lineage), reason: error.message)
         }
+        store.forgetFailures(lineage.name, .deploy)
         var served = lineage
         served.served = true
         try store.update(served)
         tell(.deployed(name: lineage.name))
         return .installed(summary(of: served))
+    }
+}
+
+extension Certificate509 {
+    /// The certificate as RFC 9773 section 4.1 names it; nil if its issuer's key has no identifier.
+    var renewalIdentifier: CertificateIdentifier? {
+        authorityKeyIdentifier.flatMap { try? CertificateIdentifier(keyIdentifier: $0, serial: serial) }
     }
 }

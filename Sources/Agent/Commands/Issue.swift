@@ -79,10 +79,11 @@ extension CertificateAgent {
                 preferredChain: request.preferredChain ?? old?.preferredChain,
                 deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
             plan.method = plan.method.map(\.absolute)
+            plan.replaces = old.flatMap { ReplacedCertificate($0) }
             if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil,
-                !old.isDue(now: configuration.now())
+                !isDue(old)
             {
-                tell(.notDue(name: old.name, due: old.due))
+                tell(.notDue(name: old.name, due: due(old).at))
                 return .notDue(summary(of: old))
             }
             let name = Lineage.name(for: first)
@@ -124,11 +125,12 @@ extension CertificateAgent {
         var account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
         do throws(AgentError) {
             let placed: PlacedOrder
-            do throws(ACMEClientError) { placed = try await account.value.newOrder(plan.names) } catch {
+            let replaced = request.dryRun || directory.renewalInfo == nil ? nil : plan.replaces
+            do throws(ACMEClientError) { placed = try await order(plan, replacing: replaced, account.value) } catch {
                 guard error.problem?.errorType == .accountDoesNotExist, !request.dryRun else { throw AgentError(error) }
                 account = try await registerAgain(plan.ca, client, directory, request)
                 placed = try await asking { [account] () async throws(ACMEClientError) in
-                    try await account.value.newOrder(plan.names)
+                    try await order(plan, replacing: nil, account.value)
                 }
             }
             tell(.ordered(url: placed.url, names: plan.names))
@@ -142,6 +144,21 @@ extension CertificateAgent {
         } catch {
             if account.isTemporary { await giveUp(nil, account) }
             throw error
+        }
+    }
+
+    /// Orders as a replacement where that is allowed, and without it where the CA has anything against that: what spares its limits must
+    /// never stop a renewal.
+    private func order(
+        _ plan: IssuePlan, replacing replaced: ReplacedCertificate?, _ account: ACMEAccount
+    ) async throws(ACMEClientError) -> PlacedOrder {
+        guard let replaced, replaced.ca == plan.ca, replaced.account == account.url,
+            !Set(replaced.names).isDisjoint(with: plan.names)
+        else { return try await account.newOrder(plan.names) }
+        do { return try await account.newOrder(plan.names, replaces: replaced.identifier) } catch {
+            guard case .problem(let problem, _) = error, ReplacedCertificate.isRefused(by: problem) else { throw error }
+            tell(.warning("The CA does not take the order as a replacement, so it is made without: \(problem.sentence)"))
+            return try await account.newOrder(plan.names)
         }
     }
 
@@ -159,7 +176,10 @@ extension CertificateAgent {
         if issued.chain.isEmpty, issued.leaf.issuer != issued.leaf.subject {
             tell(.warning("The CA sent no issuer with the certificate: programs that do not know its issuer will refuse it."))
         }
-        return try await deploy(try install(issued, key: made, plan, method: method))
+        let lineage = try install(issued, key: made, plan, method: method, account: account.url)
+        var silent: Set<String> = []
+        await consult(lineage, silent: &silent)
+        return try await deploy(lineage)
     }
 }
 
@@ -174,11 +194,37 @@ struct IssuePlan: Sendable {
     var preferredChain: String?
     /// Absolute path.
     var deployHook: String?
+    /// What the new certificate takes the place of.
+    var replaces: ReplacedCertificate?
 
     /// Whether a certificate that is there is what this plan would give.
     func isServed(by lineage: Lineage) -> Bool {
         Set(lineage.names) == Set(names) && lineage.ca == ca && lineage.keyType == keyType
             && lineage.preferredChain == preferredChain
+    }
+}
+
+/// A certificate that an order may name as the one that it replaces: at the same CA, by the same account (RFC 9773 section 5).
+struct ReplacedCertificate: Sendable {
+    let identifier: CertificateIdentifier
+    let ca: String
+    let account: String
+    let names: [String]
+
+    /// - Returns: nil for a certificate of which too little is known.
+    init?(_ lineage: Lineage) {
+        guard let account = lineage.account, let text = lineage.identifier, let identifier = try? CertificateIdentifier(text)
+        else { return nil }
+        (self.identifier, ca, self.account, names) = (identifier, lineage.ca, account, lineage.names)
+    }
+
+    /// CAs have many words for it: alreadyReplaced, malformed, unauthorized, 404. What is surely about something else is not asked twice.
+    static func isRefused(by problem: Problem) -> Bool {
+        switch problem.errorType {
+        case .accountDoesNotExist, .userActionRequired, .externalAccountRequired, .rateLimited, .badNonce, .badSignatureAlgorithm:
+            false
+        default: true
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 import ACME
 import ACMEClient
-import Foundation
+package import Foundation
 
 /// What to renew.
 package struct RenewRequest: Sendable {
@@ -10,6 +10,8 @@ package struct RenewRequest: Sendable {
     package var force = false
     package var preflight = true
     package var dryRun = false
+    /// Of a service that comes again by itself: what needs nothing is not mentioned, and a deploy hook that failed rests for a while.
+    package var isWatching = false
 
     package init() {}
 }
@@ -26,67 +28,92 @@ package struct RenewalReport: Sendable {
             }
         }
     }
-    package let entries: [Entry]
+    package internal(set) var entries: [Entry] = []
+    /// When there is something to do again; nil if never.
+    package internal(set) var next: Date?
     package var code: ExitCode { .gravest(of: entries.map(\.code)) }
+
+    mutating func wake(at date: Date) { next = next.map { min($0, date) } ?? date }
 }
 
 extension CertificateAgent {
-    /// Renews what is due, as it was issued. Where the deploy hook failed last time, it is run again. The store is locked for one
-    /// certificate at a time, and only where there is something to do.
+    /// Renews what is due, as it was issued, after asking its CA's advice. Where the deploy hook failed last time, it is run again. The
+    /// store is locked for one certificate at a time, and only where there is something to do.
     /// - Throws: only what concerns the store as a whole, or a `name` that is not there.
     package func renew(_ request: RenewRequest) async throws(AgentError) -> RenewalReport {
-        if let typed = request.name { return RenewalReport(entries: [await entry(try existing(typed), request)]) }
-        try Files.checkReadable(store.path)
-        try Files.checkReadable("\(store.path)/live")
-        var entries: [RenewalReport.Entry] = []
-        for (name, result) in store.lineages() {
-            switch result {
-            case .success(let lineage) where lineage.revoked == nil: entries.append(await entry(lineage, request))
-            case .success: continue
-            case .failure(let error): entries.append(RenewalReport.Entry(name: name, result: .failure(error)))
-            }
+        var report = RenewalReport()
+        var silent: Set<String> = []
+        if let typed = request.name {
+            await visit(try existing(typed), request, &report, &silent)
+            return report
+        }
+        for name in try store.names() {
+            do throws(AgentError) {
+                guard let lineage = try store.lineage(name) else { throw .failed("\(store.live(name)) has no lineage.json.") }
+                if lineage.revoked == nil { await visit(lineage, request, &report, &silent) }
+            } catch { report.entries.append(RenewalReport.Entry(name: name, result: .failure(error))) }
             if Task.isCancelled { break }
         }
-        return RenewalReport(entries: entries)
+        return report
     }
 
-    private func entry(_ lineage: Lineage, _ request: RenewRequest) async -> RenewalReport.Entry {
+    private func visit(
+        _ lineage: Lineage, _ request: RenewRequest, _ report: inout RenewalReport, _ silent: inout Set<String>
+    ) async {
+        if !request.dryRun, !request.force { await consult(lineage, silent: &silent) }
+        var outcome: Result<IssueOutcome, AgentError>
         do throws(AgentError) {
-            if let outcome = idle(lineage, request) {
-                return RenewalReport.Entry(name: lineage.name, result: .success(outcome))
+            if let idle = idle(lineage, request) {
+                outcome = .success(idle)
+            } else {
+                outcome = .success(
+                    try await withLock { () async throws(AgentError) in
+                        // Another process may have done it while this one waited.
+                        let now = try existing(lineage.name)
+                        if let idle = idle(now, request) { return idle }
+                        return try await act(now, request)
+                    })
             }
-            let outcome = try await withLock { () async throws(AgentError) in
-                // Another process may have done it while this one waited.
-                let now = try existing(lineage.name)
-                if let outcome = idle(now, request) { return outcome }
-                return try await act(now, request)
-            }
-            return RenewalReport.Entry(name: lineage.name, result: .success(outcome))
-        } catch { return RenewalReport.Entry(name: lineage.name, result: .failure(error)) }
+        } catch { outcome = .failure(error) }
+        report.wake(at: next(lineage.name))
+        if request.isWatching, case .success(let calm) = outcome, calm.isCalm { return }
+        report.entries.append(RenewalReport.Entry(name: lineage.name, result: outcome))
     }
 
     private func isWanted(_ lineage: Lineage, _ request: RenewRequest) -> Bool {
-        request.force || request.dryRun || lineage.isDue(now: configuration.now())
-            || (lineage.revoked != nil && request.name != nil)
+        request.force || request.dryRun || isDue(lineage) || (lineage.revoked != nil && request.name != nil)
     }
 
     /// - Returns: nil if there is something to do now.
     private func idle(_ lineage: Lineage, _ request: RenewRequest) -> IssueOutcome? {
-        guard isWanted(lineage, request) else {
-            guard lineage.served else { return nil }
-            tell(.notDue(name: lineage.name, due: lineage.due))
+        let wanted = isWanted(lineage, request)
+        let now = configuration.now()
+        if !wanted, lineage.served {
+            if !request.isWatching { tell(.notDue(name: lineage.name, due: due(lineage).at)) }
             return .notDue(summary(of: lineage))
         }
-        let now = configuration.now()
-        guard !request.force, !request.dryRun, let failures = store.failures(lineage.name), failures.again > now else {
-            return nil
-        }
-        // A clock that was set back must not make a pause endless: none is longer than from the failure to its end.
-        guard failures.last <= now.addingTimeInterval(3600) else { return nil }
-        let reason =
-            "\(failures.count == 1 ? "the last attempt" : "\(failures.count) attempts in a row") failed. \(failures.reason)"
-        tell(.postponed(name: lineage.name, until: failures.again, reason: reason))
+        // A person who runs a deploy hook again has mended it, mostly.
+        guard !request.force, !request.dryRun, wanted || request.isWatching,
+            let failures = store.failures(lineage.name, wanted ? .issue : .deploy), failures.asksToWait(at: now)
+        else { return nil }
+        let times = failures.count == 1 ? "the last attempt" : "\(failures.count) attempts in a row"
+        let reason = "\(times) failed. \(failures.reason)"
+        if !request.isWatching { tell(.postponed(name: lineage.name, until: failures.again, reason: reason)) }
         return .postponed(summary(of: lineage), until: failures.again, reason: reason)
+    }
+
+    /// When there is something to do about a certificate again.
+    private func next(_ name: String) -> Date {
+        let now = configuration.now()
+        guard let lineage = (try? store.lineage(name)) ?? nil else { return now.addingTimeInterval(Self.longestSleep) }
+        var next = due(lineage).at
+        if let advice = store.advice(lineage) { next = min(next, advice.next) }
+        if !lineage.served { next = now }
+        let isDue = isDue(lineage)
+        if isDue || !lineage.served, let failures = store.failures(name, isDue ? .issue : .deploy), failures.asksToWait(at: now) {
+            next = max(next, failures.again)
+        }
+        return next
     }
 
     private func act(_ lineage: Lineage, _ request: RenewRequest) async throws(AgentError) -> IssueOutcome {
@@ -95,10 +122,22 @@ extension CertificateAgent {
         (again.preflight, again.dryRun) = (request.preflight, request.dryRun)
         let plan = IssuePlan(
             names: lineage.names, ca: lineage.ca, method: lineage.method, keyType: lineage.keyType,
-            preferredChain: lineage.preferredChain, deployHook: lineage.deployHook)
+            preferredChain: lineage.preferredChain, deployHook: lineage.deployHook, replaces: ReplacedCertificate(lineage))
         if request.dryRun { return try await carryOut(plan, again, mayRegister: false) }
+        let due = due(lineage)
+        if !request.force, configuration.now() >= due.at { tell(.due(name: lineage.name, reason: due.reason)) }
         return try await counting(lineage.name, ca: lineage.ca, lifetime: lineage.lifetime) { () async throws(AgentError) in
             try await carryOut(plan, again, mayRegister: false)
+        }
+    }
+}
+
+extension IssueOutcome {
+    /// Nothing was done.
+    fileprivate var isCalm: Bool {
+        switch self {
+        case .notDue, .postponed: true
+        case .installed, .notServed, .dryRunPassed: false
         }
     }
 }

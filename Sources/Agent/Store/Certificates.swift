@@ -14,6 +14,14 @@ extension StoreFolder {
     /// Steps of an installation, so that a test can stop after each.
     enum InstallStep: CaseIterable, Sendable { case filesWritten, versionNamed, linked, pruned }
 
+    /// The names of all lineages, sorted.
+    /// - Throws: if the folder is closed to us, which would look like an empty one.
+    func names() throws(AgentError) -> [String] {
+        try Files.checkReadable(path)
+        try Files.checkReadable("\(path)/live")
+        return Files.names(in: "\(path)/live").filter { !$0.hasPrefix(".") }
+    }
+
     /// All lineages by name. One that cannot be read is an error in its place.
     func lineages() -> [(name: String, lineage: Result<Lineage, AgentError>)] {
         Files.names(in: "\(path)/live").filter { !$0.hasPrefix(".") }.map { name in

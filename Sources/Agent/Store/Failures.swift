@@ -12,6 +12,10 @@ package struct FailureRecord: Sendable, Equatable, Codable {
     package var code: ExitCode
     /// Not before this does `renew` try again.
     package var again: Date
+
+    /// Whether the pause is not over. A clock that was set back by more than an hour ends it: none must become endless.
+    package func asksToWait(at now: Date) -> Bool { again > now && last <= now.addingTimeInterval(3600) }
+
     /// The directory URL of a CA that named a time to come again, and that time.
     package var asked: Asked?
 
@@ -24,17 +28,20 @@ package struct FailureRecord: Sendable, Equatable, Codable {
 extension StoreFolder {
     func state(_ name: String) -> String { "\(path)/state/\(name)" }
 
+    /// What failed: getting a certificate, or putting one to use.
+    enum Attempt: String { case issue = "failures.json", deploy = "deploy-failures.json" }
+
     /// - Returns: nil if there is none, or none that can be read: a damaged note must not stop a renewal.
-    func failures(_ name: String) -> FailureRecord? {
-        (try? read(FailureRecord.self, from: "\(state(name))/failures.json")) ?? nil
+    func failures(_ name: String, _ attempt: Attempt = .issue) -> FailureRecord? {
+        (try? read(FailureRecord.self, from: "\(state(name))/\(attempt.rawValue)")) ?? nil
     }
 
-    func save(_ failures: FailureRecord, of name: String) throws(AgentError) {
+    func save(_ failures: FailureRecord, of name: String, _ attempt: Attempt = .issue) throws(AgentError) {
         try Files.makeFolder(state(name))
-        try write(failures, to: "\(state(name))/failures.json")
+        try write(failures, to: "\(state(name))/\(attempt.rawValue)")
     }
 
-    func forgetFailures(_ name: String) { Files.remove("\(state(name))/failures.json") }
+    func forgetFailures(_ name: String, _ attempt: Attempt = .issue) { Files.remove("\(state(name))/\(attempt.rawValue)") }
 }
 
 extension CertificateAgent {
@@ -56,9 +63,11 @@ extension CertificateAgent {
         }
     }
 
-    private func note(_ error: AgentError, of name: String, ca: String, lifetime: TimeInterval?) {
+    func note(
+        _ error: AgentError, of name: String, _ attempt: StoreFolder.Attempt = .issue, ca: String, lifetime: TimeInterval?
+    ) {
         let now = configuration.now()
-        let count = min(1_000, (store.failures(name)?.count ?? 0) + 1)
+        let count = min(1_000, (store.failures(name, attempt)?.count ?? 0) + 1)
         var again = now.addingTimeInterval(Backoff.pause(after: count, lifetime: lifetime, chance: chance()))
         var asked: FailureRecord.Asked?
         if let until = error.until {
@@ -67,7 +76,7 @@ extension CertificateAgent {
         }
         let record = FailureRecord(
             count: count, last: now, reason: error.message, code: error.code, again: again, asked: asked)
-        do throws(AgentError) { try store.save(record, of: name) } catch {
+        do throws(AgentError) { try store.save(record, of: name, attempt) } catch {
             tell(.warning("The failure could not be noted, so that it will be tried again at once: \(error.message)"))
         }
     }

@@ -1,6 +1,8 @@
 import Foundation
 
 #if canImport(Glibc)
+    // Which of the two `stat` belongs to depends on what the compiler loads first.
+    import CoreFoundation
     import Glibc
 #elseif canImport(Darwin)
     import Darwin

@@ -14,7 +14,7 @@ import Foundation
 /// accounts/CA/                  key.pem (0600), account.json, and root.pem, the CA's root if it was given
 /// archive/NAME/N/               privkey.pem (0600), cert.pem, chain.pem, fullchain.pem, lineage.json; never changed but the last
 /// live/NAME -> ../archive/NAME/N
-/// state/NAME/                   failures.json
+/// state/NAME/                   failures.json, deploy-failures.json, renewal-info.json
 /// lock
 /// ```
 /// What is live changes by renaming that one symbolic link: the old pair or the new pair, at any instant.
