@@ -243,9 +243,7 @@ def clock(world, rounds, seconds):
 
 def within_profile(world):
     """Every certificate lasts its 45 days to the second, and begins when it was intended (the first half of its name)."""
-    from check import Store
-    store = Store(world.database)
-    for id, begin, end in store.rows(f"SELECT {store.hex('id')}, not_before, not_after FROM certificates"):
+    for id, begin, end in world.rows(lambda hex: f"SELECT {hex('id')}, not_before, not_after FROM certificates"):
         lasts, early = (int(end) - int(begin)) // 1_000_000 + 1, (int(id[:16], 16) - int(begin)) / 1e6
         if lasts > 45 * 86400 or not 0 <= early < 120:
             world.violation(f"certificate {id} lasts {lasts} s and begins {early} s before it was intended")
