@@ -30,7 +30,7 @@ def options():
 
 
 def points(source, wanted, engine):
-    other = "sqlite." if engine == "postgres" else "postgres."
+    other = "sqlite." if engine == "postgres" else "postgresql."
     found = set()
     for folder, _, files in os.walk(source):
         for file in files:

@@ -25,7 +25,7 @@ def point(world, name, rounds, seconds):
     world.begin_load()
     world.server.end(signal.SIGKILL)
     # As often as the load comes by in about a second, so that the moment is not always the first.
-    often = {"account": 2, "revocation": 3, "list": 1, "issuance": 30, "order": 30, "challenge": 30, "sqlite": 150, "postgres": 150}
+    often = {"account": 2, "revocation": 3, "list": 1, "issuance": 30, "order": 30, "challenge": 30, "sqlite": 150, "postgresql": 100}
     for world.rounds in rounds(seconds):
         count = random.randint(1, 1 if name.startswith("account.key") else often[name.split(".")[0]])
         world.start({"CHANCERY_FAULT_POINT": f"{name}:{count}"}, may_die=True)

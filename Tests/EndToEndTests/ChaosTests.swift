@@ -15,7 +15,7 @@ import Testing
             let text = (try? String(contentsOfFile: "\(Tools.sources)/\(file)", encoding: .utf8)) ?? ""
             names += text.matches(of: /crashPoint\("([^"]+)"\)/).map { String($0.output.1) }
         }
-        return names.filter { !$0.hasPrefix("postgres.") }.sorted()
+        return names.filter { !$0.hasPrefix("postgresql.") }.sorted()
     }()
 
     @Test func `killed once at each named point and at random moments under load, nothing acknowledged is lost or doubled`()
