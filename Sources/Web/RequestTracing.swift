@@ -1,3 +1,4 @@
+internal import ACME
 internal import Measures
 internal import NIOHTTP1
 package import Tracing

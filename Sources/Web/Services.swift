@@ -32,7 +32,7 @@ package struct WebFoundation: Sendable {
     }
 }
 
-package enum ListenerKind: String, Sendable { case https, http, monitoring }
+package enum ListenerKind: String, LabelValue { case https, http, monitoring }
 
 /// The listener for whoever watches, if there is one: first, so that it is the last to be shut down. The HTTPS listener with ACME and the
 /// pages, and the HTTP listener with what certificates point at. Each ends when it has been asked
@@ -59,7 +59,7 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
             logger: logger)
         return Listener(
             kind: kind, address: address, tls: kind == .https ? base.tls : nil, limits: settings.limits,
-            maximumConnections: settings.maximumConnections, dates: dates,
+            maximumConnections: settings.maximumConnections, measures: pages.measures, dates: dates,
             site: Respondent(respond: { site.respond($0) }, refusal: { site.refusal($0, $1) }), bound: base.bound, logger: logger)
     }
     return (settings.monitoringListen.map { [service(.monitoring, $0)] } ?? []) + [service(.https, settings.listen)]

@@ -1,3 +1,4 @@
+internal import Measures
 internal import NIOCore
 internal import Synchronization
 
@@ -11,20 +12,30 @@ final class Connections: Sendable {
         var drained: CheckedContinuation<Void, Never>?
     }
     private let maximum: Int
+    private let open: Gauge
+    private let accepted: Counter
     private let wards: [NIOLoopBoundBox<Ward>]
     private let state = Mutex(State())
 
-    init(_ group: any EventLoopGroup, maximum: Int, _ limits: ConnectionLimits) {
-        self.maximum = maximum
+    /// - Parameters:
+    ///   - open: shows how many there are.
+    ///   - accepted: counts them all.
+    init(_ group: any EventLoopGroup, maximum: Int, _ limits: ConnectionLimits, open: Gauge, accepted: Counter) {
+        (self.maximum, self.open, self.accepted) = (maximum, open, accepted)
         wards = group.makeIterator().map { loop in NIOLoopBoundBox.makeBoxSendingValue(Ward(loop, limits), eventLoop: loop) }
     }
 
     /// - Returns: `nil` for an event loop that is not of the group.
     func ward(on loop: any EventLoop) -> Ward? { wards.first { $0.eventLoop === loop }?.value }
 
-    func arrived() { state.withLock { $0.count += 1 } }
+    func arrived() {
+        state.withLock { $0.count += 1 }
+        open.add(1)
+        accepted.add()
+    }
 
     func departed() {
+        open.add(-1)
         let (onRoom, drained) = state.withLock { state in
             state.count -= 1
             var taken: (onRoom: (@Sendable () -> Void)?, drained: CheckedContinuation<Void, Never>?) = (nil, nil)

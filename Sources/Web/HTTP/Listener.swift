@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -45,6 +46,7 @@ struct Listener: Service {
     let tls: TLSContextBox?
     let limits: ConnectionLimits
     let maximumConnections: Int
+    let measures: WebMeasures
     let dates: DateLine
     let site: Respondent
     let bound: @Sendable (ListenerKind, Int) async -> Void
@@ -53,7 +55,9 @@ struct Listener: Service {
     /// Ends when it was asked to shut down gracefully and the requests in flight are answered, or when the task is cancelled.
     func run() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
-        let connections = Connections(group, maximum: maximumConnections, limits)
+        measures.connectionLimit[kind].set(maximumConnections)
+        let connections = Connections(
+            group, maximum: maximumConnections, limits, open: measures.connections[kind], accepted: measures.accepted[kind])
         let server = try await open(connections, group)
         let port = server.localAddress?.port ?? address.port
         logger.info("Listening", metadata: ["host": .string(address.host), "port": .stringConvertible(port)])
