@@ -142,8 +142,6 @@ extension ReadinessCheck {
                 )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
             case .device: ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
-            case .shortage:
-                ("Files or memory ran out.", "Raise LimitNOFILE or the memory limit; the server goes on by itself once there is room.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
             case .closed: ("The database is closed.", "Wait until the server has stopped or started.")
             case .conflict, .notFound, .inUse, .missing, .newerSchema, .olderSchema, .broken:
