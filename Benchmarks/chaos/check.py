@@ -11,13 +11,28 @@ import argparse, base64, hashlib, json, os, sqlite3, subprocess, sys
 
 
 class Store:
-    """Read-only queries on either engine; every column comes back as text, bytes in upper-case hexadecimal."""
+    """Read-only queries on either engine, all of one snapshot; every column comes back as text, bytes in upper-case hexadecimal."""
 
     def __init__(self, database):
         self.postgres = database.startswith(("postgres:", "postgresql:"))
-        self.database = database
-        if not self.postgres:
-            self.sqlite = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
+        if self.postgres:
+            self.psql = subprocess.Popen(
+                ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\t", "-P", "null=\\N", "-d", database],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.rows("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            self.sqlite = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30, isolation_level=None)
+            self.sqlite.execute("BEGIN")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.postgres:
+            self.psql.stdin.close()
+            self.psql.wait(30)
+        else:
+            self.sqlite.close()
 
     def hex(self, column):
         return f"upper(encode({column}, 'hex'))" if self.postgres else f"hex({column})"
@@ -25,11 +40,15 @@ class Store:
     def rows(self, sql):
         if not self.postgres:
             return [[None if v is None else str(v) for v in row] for row in self.sqlite.execute(sql)]
-        run = subprocess.run(["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-F", "\t", "-P", "null=\\N", "-d", self.database, "-c", sql],
-                             capture_output=True, text=True, timeout=300)
-        if run.returncode:
-            raise RuntimeError(f"psql: {run.stderr.strip()}")
-        return [[None if v == "\\N" else v for v in line.split("\t")] for line in run.stdout.splitlines()]
+        self.psql.stdin.write(f"{sql};\n\\echo end of rows\n")
+        self.psql.stdin.flush()
+        rows = []
+        for line in self.psql.stdout:
+            line = line.rstrip("\n")
+            if line == "end of rows":
+                return rows
+            rows.append([None if v == "\\N" else v for v in line.split("\t")])
+        raise RuntimeError(f"psql: {self.psql.stderr.read().strip()}")
 
 
 def octets(text):
@@ -98,7 +117,11 @@ def check(database, journal, witness=None, crl=None, settled=False):
         with open(witness) as file:
             signed = [line.split() for line in file if line.endswith("\n")]
     published = listed(open(crl, "rb").read()) if crl else None
-    store = Store(database)
+    with Store(database) as store:
+        return compare(store, told, signed, published, journal, settled)
+
+
+def compare(store, told, signed, published, journal, settled):
     h = store.hex
     found = [line["what"] for line in told if line["k"] == "violation"]
 

@@ -1,7 +1,7 @@
 """A server, its database, its clients and its witnesses, for one fault after the other."""
 import json, os, random, shutil, signal, socket, ssl, subprocess, time, urllib.request
 
-from check import Store, check
+from check import Store, check, listed
 
 HTTPS, HTTP, HTTP01, DNS, DNS_CONTROL = 14001, 14080, 5002, 8053, 8055
 ACKNOWLEDGED = ("account", "order", "key", "revoked")
@@ -205,15 +205,14 @@ class World:
         except subprocess.TimeoutExpired:
             self.load.kill()
             self.violation("the load did not come to an end")
-        store = Store(self.database)
         try:
-            wait("intents to be finished", 90, lambda: store.rows("SELECT COUNT(*) FROM intents") == [["0"]], 0.25)
+            wait("intents to be finished", 90, lambda: self.rows(lambda _: "SELECT COUNT(*) FROM intents") == [["0"]], 0.25)
         except Trouble as trouble:
             self.violation(str(trouble))
         crl = os.path.join(self.folder, "crl")
         missing = "not fetched"
         for _ in range(240):
-            missing = self.fetch_list(store, crl)
+            missing = self.fetch_list(crl)
             if not missing:
                 break
             time.sleep(0.25)
@@ -224,9 +223,14 @@ class World:
         self.server.end(signal.SIGTERM)
         return self
 
-    def fetch_list(self, store, path):
+    def rows(self, sql):
+        """The rows of a query as it is now; `sql` makes its text from a function that shows bytes."""
+        with Store(self.database) as store:
+            return store.rows(sql(store.hex))
+
+    def fetch_list(self, path):
         """Why the published list is not yet complete; None when it is."""
-        issuer = store.rows("SELECT id FROM issuers ORDER BY created DESC LIMIT 1")[0][0]
+        issuer = self.rows(lambda _: "SELECT id FROM issuers ORDER BY created DESC LIMIT 1")[0][0]
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/crl/{issuer}.crl", timeout=5) as answer:
                 der = answer.read()
@@ -234,8 +238,7 @@ class World:
             return str(error)
         with open(path, "wb") as file:
             file.write(der)
-        from check import listed
-        stored = {row[0].lstrip("0") for row in store.rows(f"SELECT {store.hex('serial')} FROM revocations")}
+        stored = {row[0].lstrip("0") for row in self.rows(lambda hex: f"SELECT {hex('serial')} FROM revocations")}
         return None if stored <= listed(der) else "incomplete"
 
     def row(self):
