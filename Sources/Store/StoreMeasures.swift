@@ -34,7 +34,8 @@ extension AuthorityStore {
 extension StoreError {
     /// The case by its name alone, for metrics.
     package enum Kind: String, LabelValue {
-        case busy, conflict, notFound, full, device, shortage, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken
+        case busy, conflict, notFound, full, device, shortage, readOnly, corrupt, inUse, missing, newerSchema, olderSchema,
+            closed, broken
     }
 
     package var kind: Kind {
