@@ -66,6 +66,7 @@ let package = Package(
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CPostgres", providers: [.apt(["libpq-dev"])]),
 
         room("Faults", []),
         room("Measures", [tracing]),
@@ -77,7 +78,7 @@ let package = Package(
             "Store",
             [
                 .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
-                "ACME", "Measures", "Faults",
+                "ACME", "Measures", "Faults", "CPostgres",
             ]),
         room("Signing", crypto + x509 + ["PKIX"]),
         room(

@@ -57,7 +57,9 @@ extension Refusal {
     init(_ error: StoreError) {
         switch error {
         case .busy, .closed, .shortage: self = .unavailable(retryAfter: 5)
-        case .full, .device, .readOnly: self = .unavailable(retryAfter: 60)
+        // What its outcome is, the client learns when it asks again.
+        case .unavailable, .unknownOutcome: self = .unavailable(retryAfter: 5)
+        case .full, .device, .readOnly, .unsuitable: self = .unavailable(retryAfter: 60)
         case .conflict, .notFound, .corrupt, .inUse, .missing, .newerSchema, .olderSchema, .broken: self = .broken
         }
     }

@@ -11,6 +11,15 @@ extension LabelValue {
     package var place: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }
 
+/// Finds a value's place. An enumeration's byte is its ordinal; where that was seen to hold for every value, nothing is searched.
+struct Places<Value: LabelValue>: Sendable {
+    private let isOrdinal = zip(Value.allCases.indices, Value.allCases).allSatisfy { Self.byte($1) == $0 }
+
+    private static func byte(_ value: Value) -> Int? { withUnsafeBytes(of: value) { $0.count == 1 ? Int($0[0]) : nil } }
+
+    subscript(_ value: Value) -> Int { isOrdinal ? Self.byte(value) ?? value.place : value.place }
+}
+
 extension LabelValue where Self: RawRepresentable, RawValue == String {
     package var text: String { rawValue }
 }
@@ -18,11 +27,12 @@ extension LabelValue where Self: RawRepresentable, RawValue == String {
 /// One counter for each value of a label.
 package final class CounterFamily<Value: LabelValue>: Sendable {
     private let counters = Value.allCases.map { _ in Counter() }
+    private let places = Places<Value>()
 
     package init() {}
 
-    package func add(_ value: Value, _ more: Int = 1) { counters[value.place].add(more) }
-    package subscript(_ value: Value) -> Int { counters[value.place].value }
+    package func add(_ value: Value) { counters[places[value]].add() }
+    package subscript(_ value: Value) -> Counter { counters[places[value]] }
 
     /// All values, also those that never occurred: a rate can only be told of a counter that was there before it rose.
     package func samples(_ label: String) -> [Reading.Sample] {
@@ -34,11 +44,13 @@ package final class CounterFamily<Value: LabelValue>: Sendable {
 package final class CounterTable<Row: LabelValue, Column: LabelValue>: Sendable {
     private let width = Column.allCases.count
     private let counters = (0..<Row.allCases.count * Column.allCases.count).map { _ in Counter() }
+    private let rows = Places<Row>()
+    private let columns = Places<Column>()
 
     package init() {}
 
-    package func add(_ row: Row, _ column: Column) { counters[row.place * width + column.place].add() }
-    package subscript(_ row: Row, _ column: Column) -> Int { counters[row.place * width + column.place].value }
+    package func add(_ row: Row, _ column: Column) { counters[rows[row] * width + columns[column]].add() }
+    package subscript(_ row: Row, _ column: Column) -> Int { counters[rows[row] * width + columns[column]].value }
 
     /// - Parameter everything: pairs that never occurred, too; to be left out where there are hundreds.
     package func samples(_ row: String, _ column: String, everything: Bool) -> [Reading.Sample] {
@@ -55,10 +67,11 @@ package final class CounterTable<Row: LabelValue, Column: LabelValue>: Sendable 
 /// One histogram for each value of a label.
 package final class HistogramFamily<Value: LabelValue>: Sendable {
     private let histograms = Value.allCases.map { _ in Histogram() }
+    private let places = Places<Value>()
 
     package init() {}
 
-    package subscript(_ value: Value) -> Histogram { histograms[value.place] }
+    package subscript(_ value: Value) -> Histogram { histograms[places[value]] }
 
     /// Those of values that never occurred are left out, for each has many lines.
     package func samples(_ label: String) -> [Reading.Sample] {
@@ -69,10 +82,11 @@ package final class HistogramFamily<Value: LabelValue>: Sendable {
 /// One gauge for each value of a label.
 package final class GaugeFamily<Value: LabelValue>: Sendable {
     private let gauges = Value.allCases.map { _ in Gauge() }
+    private let places = Places<Value>()
 
     package init() {}
 
-    package subscript(_ value: Value) -> Gauge { gauges[value.place] }
+    package subscript(_ value: Value) -> Gauge { gauges[places[value]] }
 
     package func samples(_ label: String) -> [Reading.Sample] {
         zip(Value.allCases, gauges).map { .init(labels: [(label, $0.text)], value: Double($1.value)) }

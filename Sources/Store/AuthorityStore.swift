@@ -10,13 +10,19 @@ package final class AuthorityStore: Sendable {
         case serve
         /// For commands beside a running server: reads and writes an existing database, never migrates.
         case tool
-    }
+        /// To copy from: an existing database that nobody serves; never migrated.
+        case source
+        /// To copy into: made and migrated, and served by nobody; a copy may be under way in it.
+        case target
 
-    /// Whether other servers may be at work on the same database.
-    package var isShared: Bool { false }
+        /// It is made and brought up to date.
+        var mayMigrate: Bool { self == .serve || self == .target }
+    }
 
     let engine: any Engine
     let queue: CommitQueue
+    /// For `commitLightly`, where the engine makes a difference.
+    private let lightQueue: CommitQueue?
     let measures: StoreMeasures
     let sweepCursor = Mutex(SweepCursor())
     let tallies = Mutex<[Tally.Table: Tally]>([:])
@@ -27,6 +33,23 @@ package final class AuthorityStore: Sendable {
         self.lock = Mutex(lock)
         measures = StoreMeasures()
         queue = CommitQueue(engine, capacity: capacity, measures: measures)
+        lightQueue = engine.light.map { CommitQueue($0, capacity: capacity) }
+    }
+
+    /// Opens the database that `location` names.
+    /// - Throws: as `open(path:)`; `unavailable`, `unsuitable`.
+    package static func open(
+        _ location: DatabaseLocation, mode: Mode = .serve, now: Date, capacity: Int = 4096
+    ) async throws(StoreError) -> AuthorityStore {
+        switch location {
+        case .sqlite(let path): return try await open(path: path, mode: mode, now: now, capacity: capacity)
+        case .postgreSQL(let address):
+            var options = PostgreSQLOptions()
+            if mode != .serve { options.readers = 1 }
+            return try await open(
+                try await PostgreSQLEngine.opening(address, options), path: address.place, lock: nil, mode: mode, now: now,
+                capacity: capacity)
+        }
     }
 
     /// - Parameters:
@@ -39,13 +62,13 @@ package final class AuthorityStore: Sendable {
     ) async throws(StoreError) -> AuthorityStore {
         let lock: ServeLock?
         switch mode {
-        case .serve: lock = try ServeLock(beside: path)
-        case .tool:
+        case .serve, .target: lock = try ServeLock(beside: path)
+        case .tool, .source:
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
-            lock = nil
+            lock = mode == .source ? try ServeLock(beside: path) : nil
         }
         return try await open(
-            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+            SQLiteEngine(path: path, settling: mode.mayMigrate), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -54,7 +77,7 @@ package final class AuthorityStore: Sendable {
         let store = AuthorityStore(engine: engine, lock: lock, capacity: capacity)
         do throws(StoreError) {
             try await store.commit { (sql) throws(StoreError) in
-                try Schema.prepare(sql, path: path, mayMigrate: mode == .serve, now: now)
+                try Schema.prepare(sql, path: path, mayMigrate: mode.mayMigrate, mayBeCopy: mode == .target, now: now)
             }
         } catch {
             await store.close()
@@ -66,6 +89,7 @@ package final class AuthorityStore: Sendable {
     /// Refuses new verbs, finishes those taken on, then closes the database and gives up the folder.
     package func close() async {
         await queue.close()
+        await lightQueue?.close()
         engine.close()
         lock.withLock { $0 = nil }
     }
@@ -75,11 +99,30 @@ package final class AuthorityStore: Sendable {
 
     package var statistics: CommitStatistics { queue.statistics }
 
+    /// Of the database, which every opening compares with the program's.
+    package func schemaVersion() async throws(StoreError) -> Int {
+        try await read { (sql) throws(StoreError) in
+            Int(try sql.row("SELECT MAX(version) FROM migrations", [])?.integer(0) ?? 0)
+        }
+    }
+
+    /// Messages to the database and back since it was opened; 0 where it is in this process.
+    package var roundTrips: Int { engine.roundTrips }
+
+    /// Whether other servers may be at work on the same database.
+    package var isShared: Bool { engine.isShared }
+
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
     /// - Parameter name: of the verb, for traces.
     @discardableResult
     func commit<T: Sendable>(
         name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        try await commit(name: name, on: queue, verb)
+    }
+
+    private func commit<T: Sendable>(
+        name: String, on queue: CommitQueue, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         let began = ContinuousClock.now
         do throws(StoreError) {
@@ -99,14 +142,14 @@ package final class AuthorityStore: Sendable {
     func commitLightly<T: Sendable>(
         name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await commit(name: name, verb)
+        try await commit(name: name, on: lightQueue ?? queue, verb)
     }
 
     /// - Parameters:
     ///   - snapshot: needed where more than one statement must see the same state.
     ///   - name: of the verb, for traces.
     func read<T: Sendable>(
-        snapshot: Bool = false, name: String = #function, _ body: (any Session) throws(StoreError) -> T
+        snapshot: Bool = false, name: String = #function, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
         let began = ContinuousClock.now
         do throws(StoreError) {

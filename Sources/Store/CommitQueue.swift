@@ -19,7 +19,7 @@ final class CommitQueue: Sendable {
         var verbs = 0
     }
 
-    private let engine: any Engine
+    private let engine: any Committer
     private let capacity: Int
     private let largest: Int
     private let state = Mutex(State())
@@ -29,7 +29,7 @@ final class CommitQueue: Sendable {
     /// - Parameters:
     ///   - capacity: verbs that may wait; more are refused as `busy`.
     ///   - largest: verbs in one transaction.
-    init(_ engine: any Engine, capacity: Int = 4096, largest: Int = 256, measures: StoreMeasures = StoreMeasures()) {
+    init(_ engine: any Committer, capacity: Int = 4096, largest: Int = 256, measures: StoreMeasures = StoreMeasures()) {
         (self.engine, self.capacity, self.largest, self.measures) = (engine, capacity, largest, measures)
     }
 

@@ -1,7 +1,7 @@
 internal import Foundation
 
 /// The tables, version by version. Written in PostgreSQL's words, all of which SQLite takes; `WITHOUT ROWID` (one B-tree
-/// instead of two, for short rows found by their key) is SQLite's own.
+/// instead of two, for short rows found by their key) is SQLite's own, and left out elsewhere (`Dialect.definition`).
 enum Schema {
     struct Migration {
         let name: String
@@ -17,17 +17,35 @@ enum Schema {
     ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
-    static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
-        let found = try version(sql, path: path)
+    /// - Parameter mayBeCopy: also one into which a copy is under way.
+    static func prepare(
+        _ sql: any Session, path: String, mayMigrate: Bool, mayBeCopy: Bool = false, now: Date
+    ) throws(StoreError) {
+        if !mayBeCopy, try sql.tables().contains("copy_under_way") {
+            throw .unsuitable("a copy into \(path) is not finished: run `chanceryd database copy` again")
+        }
         let known = migrations.count
+        var found = try version(sql, path: path)
         guard found <= known else { throw .newerSchema(found: found, known: known) }
-        if found == known { return }
-        guard mayMigrate else { throw .olderSchema(found: found, known: known) }
+        if found < known {
+            guard mayMigrate else { throw .olderSchema(found: found, known: known) }
+            // Two servers may start at once on one database: the second finds the first's work.
+            if let lock = sql.dialect.migrationLock {
+                _ = try sql.rows(lock.sql, lock.parameters)
+                found = try version(sql, path: path)
+            }
+            try migrate(sql, from: found, now: now)
+        }
+        if mayMigrate { try sql.batch(sql.dialect.upkeep(now)) }
+    }
+
+    private static func migrate(_ sql: any Session, from found: Int, now: Date) throws(StoreError) {
         if found == 0 {
             try sql.run("CREATE TABLE migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)", [])
+            for statement in sql.dialect.ownTables { try sql.run(statement, []) }
         }
         for (index, migration) in migrations.enumerated().dropFirst(found) {
-            for statement in migration.statements { try sql.run(statement.replacing("UNLOGGED ", with: ""), []) }
+            for statement in migration.statements { try sql.run(sql.dialect.definition(statement), []) }
             try sql.run(
                 "INSERT INTO migrations (version, name, applied) VALUES ($1, $2, $3)",
                 [.integer(Int64(index + 1)), .text(migration.name), now.sql])
@@ -119,13 +137,11 @@ enum Schema {
     private static let fleet = [
         """
         CREATE TABLE servers (
-            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, started BIGINT NOT NULL, beat BIGINT NOT NULL)
-            WITHOUT ROWID
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, started BIGINT NOT NULL, beat BIGINT NOT NULL) WITHOUT ROWID
         """,
         // `fence` rises with each holder.
         """
-        CREATE TABLE duties (name TEXT PRIMARY KEY, owner TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)
-            WITHOUT ROWID
+        CREATE TABLE duties (name TEXT PRIMARY KEY, owner TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL) WITHOUT ROWID
         """,
         // `ended`: 1 once none of its nonces is taken any more.
         """
@@ -133,8 +149,7 @@ enum Schema {
             id BIGINT PRIMARY KEY, key BYTEA NOT NULL, made BIGINT NOT NULL, ended BIGINT NOT NULL)
         """,
         """
-        CREATE UNLOGGED TABLE spent_nonces (epoch BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (epoch, number))
-            WITHOUT ROWID
+        CREATE UNLOGGED TABLE spent_nonces (epoch BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (epoch, number)) WITHOUT ROWID
         """,
         // One row: how often an account was changed after it was made.
         "CREATE TABLE account_changes (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)",

@@ -1,4 +1,4 @@
-/// Why the store did not do what it was asked. In every case nothing of the verb was written.
+/// Why the store did not do what it was asked. Nothing of the verb was written, save perhaps with `unknownOutcome`.
 package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     /// The queue of commits is full, or another process held the database for too long. Worth trying again.
     case busy
@@ -22,6 +22,13 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case newerSchema(found: Int, known: Int)
     /// Only for tools, which never migrate under a running server.
     case olderSchema(found: Int, known: Int)
+    /// The database server can't be reached, or sends us away; worth trying again.
+    case unavailable(String)
+    /// The database server can't be relied on as it is set up, or its URL can't be used.
+    case unsuitable(String)
+    /// The connection was lost during a commit, and nobody could tell whether it took place. The only case in which the verb may
+    /// have been written.
+    case unknownOutcome(String)
     case closed
     /// A stored value that cannot be read, or a statement that the engine refuses: a fault of ours.
     case broken(String)
@@ -43,6 +50,9 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
             "The database has schema \(found), this program knows up to \(known): use the newer chanceryd that made it."
         case .olderSchema(let found, let known):
             "The database has schema \(found), this program needs \(known): start `chanceryd serve` once to bring it up to date."
+        case .unavailable(let what): "The database cannot be reached: \(what)."
+        case .unsuitable(let what): "The database cannot be used: \(what)."
+        case .unknownOutcome(let what): "Whether the change was stored is not known: \(what)."
         case .closed: "The store is closed."
         case .broken(let what): "The store met something it cannot handle: \(what)."
         }

@@ -36,6 +36,7 @@ extension StoreError {
     package enum Kind: String, LabelValue {
         case busy, conflict, notFound, full, device, shortage, readOnly, corrupt, inUse, missing, newerSchema, olderSchema,
             closed, broken
+        case unavailable, unsuitable, unknownOutcome
     }
 
     package var kind: Kind {
@@ -45,13 +46,16 @@ extension StoreError {
         case .notFound: .notFound
         case .full: .full
         case .device: .device
-        case .shortage: .shortage
         case .readOnly: .readOnly
         case .corrupt: .corrupt
         case .inUse: .inUse
         case .missing: .missing
         case .newerSchema: .newerSchema
         case .olderSchema: .olderSchema
+        case .shortage: .shortage
+        case .unavailable: .unavailable
+        case .unsuitable: .unsuitable
+        case .unknownOutcome: .unknownOutcome
         case .closed: .closed
         case .broken: .broken
         }

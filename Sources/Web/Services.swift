@@ -32,7 +32,7 @@ package struct WebFoundation: Sendable {
     }
 }
 
-package enum ListenerKind: String, Sendable {
+package enum ListenerKind: String, LabelValue {
     case https, http, monitoring
     /// For trusted proxies: the same as HTTPS without TLS.
     case plain
@@ -64,9 +64,9 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
             offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding,
             admission: admission, servesProxiesOnly: kind == .plain, logger: logger)
         return Listener(
-            kind: kind, address: address, tls: kind == .https ? base.tls : nil, settings: settings, dates: dates,
-            site: Respondent(respond: { site.respond($0, delay: $1) }, refusal: { site.refusal($0, $1) }), bound: base.bound,
-            logger: logger)
+            kind: kind, address: address, tls: kind == .https ? base.tls : nil, settings: settings, measures: pages.measures,
+            dates: dates, site: Respondent(respond: { site.respond($0, delay: $1) }, refusal: { site.refusal($0, $1) }),
+            bound: base.bound, logger: logger)
     }
     return (settings.monitoringListen.map { [service(.monitoring, $0)] } ?? []) + [service(.https, settings.listen)]
         + (settings.httpListen.map { [service(.http, $0)] } ?? []) + (settings.plainListen.map { [service(.plain, $0)] } ?? [])

@@ -38,9 +38,9 @@ struct NonceOfficeTests {
         }
         #expect(office.spend(nonce))
         #expect(!office.spend(nonce))
-        #expect(office.refusals[.unknown] == 7 && office.refusals[.spent] == 1)
-        #expect(office.refusals[.old] == 0 && office.refusals[.missing] == 0)
-        #expect(other.refusals[.unknown] == 1)
+        #expect(office.refusals[.unknown].value == 7 && office.refusals[.spent].value == 1)
+        #expect(office.refusals[.old].value == 0 && office.refusals[.missing].value == 0)
+        #expect(other.refusals[.unknown].value == 1)
     }
 
     @Test func `spending in any order works, and what is older than the window is refused`() {

@@ -263,7 +263,9 @@ struct ReferenceTests {
             let value = setting.show(load(flags: [(setting.name, [setting.example])]).settings).first ?? setting.example
             guard setting.place == .anywhere else { continue }
             let arguments = setting.hasFlag ? ["--\(setting.name)", value] : ["--set", "\(setting.name)=\(value)"]
-            let given = try SettingFlags.parse(arguments).given
+            let given =
+                setting.name == "database"
+                ? try DataOptions.parse(arguments).flags : try SettingFlags.parse(arguments).given
             #expect(given.map(\.name) == [setting.name])
             #expect(given.first?.values == [value])
         }

@@ -3,6 +3,17 @@ import Testing
 
 private enum Colour: String, LabelValue { case red, blue = "deep-blue" }
 
+/// Listed in another order than declared, so that its byte is not its place.
+private enum Odd: String, LabelValue {
+    case one, two, three
+    static let allCases: [Odd] = [.three, .one, .two]
+}
+private struct Number: LabelValue {
+    static let allCases = (0..<300).map { Number(place: $0) }
+    let place: Int
+    var text: String { String(place) }
+}
+
 struct MeasureTests {
     @Test func `many tasks that count at once lose nothing`() async {
         let (counter, gauge, time) = (Counter(), Gauge(), Histogram())
@@ -82,9 +93,25 @@ struct MeasureTests {
                 """)
     }
 
+    @Test func `each value has its own counter, whatever its kind`() {
+        func holds<Value: LabelValue>(_ type: Value.Type) -> Bool {
+            let (family, table) = (CounterFamily<Value>(), CounterTable<Value, Colour>())
+            for (index, value) in Value.allCases.enumerated() {
+                for _ in 0...index { family.add(value) }
+                table.add(value, .blue)
+            }
+            return family.samples("x").map(\.value) == (1...Value.allCases.count).map(Double.init)
+                && family.samples("x").map { $0.labels[0].1 } == Value.allCases.map(\.text)
+                && table.samples("x", "y", everything: false).map { $0.labels[0].1 } == Value.allCases.map(\.text)
+        }
+        #expect(holds(Colour.self))
+        #expect(holds(Odd.self))
+        #expect(holds(Number.self))
+    }
+
     @Test func `values that never occurred are told where rates need them and left out where they are many`() {
         let (family, table, times) = (CounterFamily<Colour>(), CounterTable<Colour, Colour>(), HistogramFamily<Colour>())
-        family.add(.blue, 2)
+        family[.blue].add(2)
         table.add(.red, .red)
         times[.blue].observe(.milliseconds(1))
         #expect(family.samples("c").map(\.value) == [0, 2])

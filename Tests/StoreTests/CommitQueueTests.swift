@@ -25,10 +25,11 @@ final class Gate: Sendable {
 /// Lets others run until the condition holds; the test's time limit catches what never comes.
 func eventually(_ condition: () -> Bool) async { while !condition() { await Task.yield() } }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct CommitQueueTests {
-    @Test func `verbs that wait share one commit`() async throws {
-        let store = try await EngineKind.sqlite.open()
+    @Test(arguments: EngineKind.allCases)
+    func `verbs that wait share one commit`(kind: EngineKind) async throws {
+        let store = try await kind.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -45,8 +46,9 @@ struct CommitQueueTests {
         await store.close()
     }
 
-    @Test func `a verb's error undoes neither its neighbours nor leaves anything of its own`() async throws {
-        let store = try await EngineKind.sqlite.open()
+    @Test(arguments: EngineKind.allCases)
+    func `a verb's error undoes neither its neighbours nor leaves anything of its own`(kind: EngineKind) async throws {
+        let store = try await kind.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -76,8 +78,9 @@ struct CommitQueueTests {
         await store.close()
     }
 
-    @Test func `a client that hangs up loses nothing`() async throws {
-        let store = try await EngineKind.sqlite.open()
+    @Test(arguments: EngineKind.allCases)
+    func `a client that hangs up loses nothing`(kind: EngineKind) async throws {
+        let store = try await kind.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -92,9 +95,9 @@ struct CommitQueueTests {
         await store.close()
     }
 
-    @Test func `a full queue refuses before anything is written`() async throws {
-        let folder = try TestFolder()
-        let store = try await AuthorityStore.open(path: folder.database, now: start, capacity: 2)
+    @Test(arguments: EngineKind.allCases)
+    func `a full queue refuses before anything is written`(kind: EngineKind) async throws {
+        let store = try await kind.open(capacity: 2)
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }
@@ -110,8 +113,9 @@ struct CommitQueueTests {
         await store.close()
     }
 
-    @Test func `closing finishes what was taken on and refuses the rest`() async throws {
-        let store = try await EngineKind.sqlite.open()
+    @Test(arguments: EngineKind.allCases)
+    func `closing finishes what was taken on and refuses the rest`(kind: EngineKind) async throws {
+        let store = try await kind.open()
         let gate = Gate()
         let held = gate.hold(store)
         await eventually { gate.entered.withLock { $0 } }

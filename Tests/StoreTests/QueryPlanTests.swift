@@ -2,11 +2,12 @@ import ACME
 import Foundation
 import GRDB
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Store
 
-/// Runs every verb once with all statements noted, then asks SQLite how it would run each.
+/// Runs every verb once with all statements noted, then asks the database how it would run each.
 struct QueryPlanTests {
     static func statements() async throws -> (statements: Set<String>, plans: [String: [String]], indexes: [String]) {
         let folder = try TestFolder()
@@ -40,7 +41,41 @@ struct QueryPlanTests {
                 let newest = sql.hasSuffix("ORDER BY id DESC LIMIT 1") && !step.contains("TEMP")
                 // One row per issuer.
                 let short = step.hasPrefix("SCAN crls")
-                #expect(newest || short, "\(sql)\n\(steps)")
+                // What the same statement has just picked out along an index.
+                let picked = step.hasPrefix("SCAN chosen")
+                #expect(newest || short || picked, "\(sql)\n\(steps)")
+            }
+        }
+    }
+
+    @Test func `every statement walks along an index on PostgreSQL, too, before anybody has counted rows`() async throws {
+        let server = try await PostgreSQLServer.shared()
+        let url = try await server.emptySchema()
+        let noted = NotedStatements()
+        let store = try await openPostgreSQL(url) { noted.add($0) }
+        noted.clear()
+        try await Self.everyVerb(store)
+        await store.close()
+        let statements = noted.all.sorted()
+        #expect(statements.count >= 55)
+        let schema = try #require(
+            url.split(separator: "=").last.map { $0.replacingOccurrences(of: "-csearch_path%3D", with: "") })
+        // As the engine's connections are set up.
+        var script = "SET search_path = \(schema); \(PostgreSQLAddress.planning.joined(separator: ";"));"
+        for (index, sql) in statements.enumerated() {
+            let nulls = Set(sql.matches(of: /\$(\d+)/).map(\.1)).map { _ in "NULL" }.joined(separator: ", ")
+            script += "SELECT '#'; PREPARE s\(index) AS \(sql); EXPLAIN EXECUTE s\(index)\(nulls.isEmpty ? "" : "(\(nulls))");"
+        }
+        let plans = try await server.run(script).split(separator: "#\n", omittingEmptySubsequences: false).dropFirst()
+        #expect(plans.count == statements.count)
+        for (sql, plan) in zip(statements, plans) where !sql.hasPrefix("SELECT COUNT(*)") {
+            let lines = plan.split(separator: "\n")
+            for (index, line) in lines.enumerated() where line.contains("Scan") {
+                let newest = sql.hasSuffix("ORDER BY id DESC LIMIT 1")
+                let short = line.contains(" crls ")
+                let picked = line.contains("CTE Scan") || line.contains("Subquery Scan") || line.contains("Function Scan")
+                let isBound = index + 1 < lines.count && lines[index + 1].contains("Index Cond:")
+                #expect(newest || short || picked || isBound, "\(sql)\n\(plan)")
             }
         }
     }

@@ -1,22 +1,45 @@
 import ACME
 import Foundation
+import TestSupport
 import Testing
 
 @testable import Store
 
 /// Every engine passes the same suite.
 enum EngineKind: String, CaseIterable, Sendable {
-    case sqlite
+    case sqlite, postgreSQL
 
-    /// A store on a new folder, which goes when the engine goes.
-    func open() async throws -> AuthorityStore {
+    /// A store on a new, empty database, which goes with the engine (SQLite) or with the test process (PostgreSQL).
+    /// - Parameter observer: told every statement's text before it runs.
+    func open(capacity: Int = 4096, observer: (@Sendable (String) -> Void)? = nil) async throws -> AuthorityStore {
         switch self {
         case .sqlite:
             let folder = try TestFolder()
-            let engine = try SQLiteEngine(path: folder.database) { _ in withExtendedLifetime(folder) {} }
-            return try await AuthorityStore.open(engine, path: folder.database, lock: nil, mode: .serve, now: start)
+            let engine = try SQLiteEngine(path: folder.database) { sql in
+                withExtendedLifetime(folder) { observer?(sql) }
+            }
+            return try await AuthorityStore.open(
+                engine, path: folder.database, lock: nil, mode: .serve, now: start, capacity: capacity)
+        case .postgreSQL:
+            return try await openPostgreSQL(
+                try await PostgreSQLServer.shared().emptySchema(), capacity: capacity, observer: observer)
         }
     }
+}
+
+/// One reader each, for many tests run at once; more patience than a server has, for the machine may be loaded.
+func openPostgreSQL(
+    _ url: String, mode: AuthorityStore.Mode = .serve, capacity: Int = 4096, readers: Int = 1,
+    observer: (@Sendable (String) -> Void)? = nil
+) async throws -> AuthorityStore {
+    var options = PostgreSQLOptions()
+    options.readers = readers
+    options.deadline = .seconds(40)
+    options.patience = .seconds(20)
+    options.observer = observer
+    let address = try PostgreSQLAddress(url: url)
+    let engine = try await PostgreSQLEngine.opening(address, options)
+    return try await AuthorityStore.open(engine, path: address.place, lock: nil, mode: mode, now: start, capacity: capacity)
 }
 
 /// Deleted with its last reference.

@@ -89,7 +89,7 @@ package struct Program: Sendable {
 }
 
 /// Starts it with no signal blocked: the threads that tests run on block them, and what they start would inherit that.
-private func start(_ process: Process) throws {
+func start(_ process: Process) throws {
     var (none, before) = (sigset_t(), sigset_t())
     sigemptyset(&none)
     pthread_sigmask(SIG_SETMASK, &none, &before)

@@ -5,7 +5,8 @@ import Measures
 import Testing
 import Tracing
 import Validation
-import Web
+
+@testable import Web
 
 /// Health, readiness, metrics and traces.
 struct WatchingTests {
@@ -47,11 +48,25 @@ struct WatchingTests {
             "chancery_problems_total{type=\"badCSR\"} 0", "test_of_another_room 7",
         ] { #expect(metrics.text.contains(line + "\n"), "\(line)") }
         #expect(!metrics.text.contains("nowhere"))
+        // Each request came on a connection of its own, of which the last is still open.
+        #expect(metrics.text.contains("chancery_connections_total{listener=\"https\"} 4\n"))
+        let open = metrics.text.firstMatch(of: /chancery_connections_open\{listener="https"\} (\d+)/)
+        let count = try #require(open.flatMap { Int($0.output.1) })
+        #expect((1...4).contains(count))
         for line in metrics.text.split(separator: "\n") where !line.hasPrefix("#") {
             #expect(line.split(separator: " ").count == 2)
             #expect(Double(line.split(separator: " ").last ?? "") != nil)
         }
         try await world.stop()
+    }
+
+    @Test func `a status or problem that is not on the list is counted as other`() {
+        for status in [200, 503] { #expect(StatusLabel(status).text == String(status)) }
+        for status in [0, 299, 999, -1, Int.max] { #expect(StatusLabel(status).text == "other") }
+        #expect(StatusLabel.allCases.map(\.place) == Array(0..<StatusLabel.allCases.count))
+        #expect(ProblemLabel("badNonce").text == "badNonce")
+        for name in ["", "alreadyGone", "other"] { #expect(ProblemLabel(name).text == "other") }
+        #expect(Set(ProblemLabel.allCases.map(\.text)).count == ProblemLabel.allCases.count)
     }
 
     @Test func `with a listener of their own metrics are nowhere else, and nothing else is there`() async throws {

@@ -21,7 +21,6 @@ extension CertificateAuthority {
             return try await again(found, request)
         }
         let request = try RequestCheck.read(csr, names: names)
-        try await requireCertifiable(request.publicKey)
         let job = IssuanceWorker.Job(order: found.order, names: names, key: request.publicKey)
         let ending = await issuances.begin(id, job).value(within: policy.issuanceWait, deadlines)
         switch ending {
@@ -76,16 +75,6 @@ extension CertificateAuthority {
         return whole
     }
 
-    /// RFC 8555 section 11.1: no account's key; and none that was said to be compromised.
-    private func requireCertifiable(_ key: PublicKeyInfo) async throws(Refusal) {
-        let (hash, thumbprint) = (key.fingerprint, JWK(key)?.thumbprint)
-        switch try await stored({ () async throws(StoreError) in try await store.use(ofKey: hash, thumbprint: thumbprint) }) {
-        case .free: return
-        case .blocked: throw .badCSR("The CSR's key is known to be compromised; make a new one.")
-        case .account: throw .badCSR("The CSR's key is an account's key; make one of its own for the certificate.")
-        }
-    }
-
     /// A certificate for the server's own TLS, recorded and revocable like any other.
     /// - Parameters:
     ///   - names: lower-case DNS names.
@@ -98,12 +87,30 @@ extension CertificateAuthority {
         if !names.isEmpty || addresses.isEmpty {
             names = try IdentifierCheck.names(names.map { .dns($0) }, policy: policy).map(\.text)
         }
-        try await requireCertifiable(publicKey)
+        let key = KeyToCertify(publicKey)
+        if let refusal = Refusal(try await stored { () async throws(StoreError) in try await store.use(of: key) }) {
+            throw refusal
+        }
         let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
         switch await issuances.begin(around.newID(), job).value(within: .seconds(60), deadlines) {
         case .success(let certificate): return [certificate.der] + issuer.chain
         case .failure(let refusal): throw refusal
         case nil: throw .unavailable(retryAfter: 60)
+        }
+    }
+}
+
+extension KeyToCertify {
+    init(_ key: PublicKeyInfo) { self.init(hash: key.fingerprint, thumbprint: JWK(key)?.thumbprint) }
+}
+
+extension Refusal {
+    /// RFC 8555 section 11.1: no account's key; and none that was said to be compromised. Nil for a key that may be certified.
+    init?(_ use: KeyUse) {
+        switch use {
+        case .free: return nil
+        case .blocked: self = .badCSR("The CSR's key is known to be compromised; make a new one.")
+        case .account: self = .badCSR("The CSR's key is an account's key; make one of its own for the certificate.")
         }
     }
 }

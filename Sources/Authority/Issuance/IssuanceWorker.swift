@@ -81,7 +81,7 @@ package final class IssuanceWorker: Service, Sendable {
         }
         let intent = try intent(job, linted.contents, now)
         crashPoint("issuance.intent.before")
-        try await commit(intent)
+        try await commit(intent, for: job.key)
         crashPoint("issuance.intent.after")
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
@@ -129,14 +129,18 @@ package final class IssuanceWorker: Service, Sendable {
             created: now)
     }
 
-    private func commit(_ intent: Intent) async throws(Refusal) {
+    private func commit(_ intent: Intent, for key: PublicKeyInfo) async throws(Refusal) {
         do {
             guard intent.order != nil else {
                 return try await shop.store.beginOwnIssuance(intent, owner: shop.owner, leaseUntil: shop.leaseEnd)
             }
-            switch try await shop.store.beginIssuance(intent, owner: shop.owner, leaseUntil: shop.leaseEnd) {
+            // The key is judged with the order: another reading before would cost more, and could be outrun.
+            switch try await shop.store.beginIssuance(
+                intent, for: KeyToCertify(key), owner: shop.owner, leaseUntil: shop.leaseEnd)
+            {
             case .begun: return
             case .already(let status, _): throw Refusal.orderNotReady(status)
+            case .unusable(let use): throw Refusal(use) ?? .broken
             }
         } catch let refusal as Refusal {
             throw refusal

@@ -36,17 +36,36 @@ package final class Publisher: Service, Sendable {
     /// Certificates on it.
     package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.entries } }
 
-    /// Signs at once whatever the last list says.
-    /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
+    /// Signs at once whatever the last list says; while another server is at it, waits for that.
+    /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`, `CancellationError`.
     @discardableResult
     package func publish() async throws -> StoredRevocationList {
-        let result: Result<StoredRevocationList, any Error> = await oneAtATime.pass {
-            do { return .success(try await sign()) } catch { return .failure(error) }
+        while true {
+            if let list = try await atTheDesk({ try await self.sign($0) }) { return list }
+            try await shop.around.sleep(.milliseconds(500))
+        }
+    }
+
+    /// Signs a list if one is due, and if no other server has just done so.
+    /// - Returns: false while another server is at it.
+    package func keepCurrent() async throws -> Bool {
+        guard try await isDue() else { return true }
+        let isDone: Bool? = try await atTheDesk { fence in
+            if try await self.isDue() { _ = try await self.sign(fence) }
+            return true
+        }
+        return isDone == true
+    }
+
+    /// One at a time, here and among all servers.
+    private func atTheDesk<Value: Sendable>(_ work: @escaping @Sendable (Fence?) async throws -> Value) async throws -> Value? {
+        let result: Result<Value?, any Error> = await oneAtATime.pass {
+            do { return .success(try await shop.alone(at: .publish, work)) } catch { return .failure(error) }
         }
         return try result.get()
     }
 
-    private func sign() async throws -> StoredRevocationList {
+    private func sign(_ fence: Fence?) async throws -> StoredRevocationList {
         try await shop.requireSaneClock()
         let began = shop.around.now()
         let issuer = shop.issuer
@@ -66,7 +85,7 @@ package final class Publisher: Service, Sendable {
             der: try RevocationList.assemble(tbs: tbs, signature: signature, issuer: issuer.description), thisUpdate: thisUpdate,
             nextUpdate: nextUpdate, revocations: state.revocations)
         crashPoint("list.store.before")
-        try await shop.store.saveCRL(list)
+        try await shop.store.saveCRL(list, fence: fence)
         crashPoint("list.store.after")
         show(list, entries)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
@@ -104,7 +123,7 @@ package final class Publisher: Service, Sendable {
     package func start() async throws {
         try await shop.requireSaneClock()
         try await adopt()
-        if try await isDue() { try await publish() }
+        while try await !keepCurrent() { try await shop.around.sleep(.milliseconds(500)) }
     }
 
     /// Takes the stored list for the one to serve.
@@ -131,7 +150,11 @@ package final class Publisher: Service, Sendable {
             var failures = 0
             while !Task.isCancelled {
                 do {
-                    if try await isDue() { try await publish() }
+                    // What another server signs meanwhile may lack what was revoked here.
+                    if try await !keepCurrent() {
+                        try await shop.around.sleep(.seconds(1))
+                        continue
+                    }
                     failures = 0
                 } catch {
                     failures += 1
@@ -140,7 +163,7 @@ package final class Publisher: Service, Sendable {
                 if failures > 0 {
                     do { try await shop.around.sleep(.seconds(min(60, 1 << min(failures - 1, 6)))) } catch { break }
                 } else {
-                    await bell.rest(.seconds(30), shop.around)
+                    await bell.rest(.seconds(shop.isShared ? 3 : 30), shop.around)
                     if let gathering { do { try await shop.around.sleep(gathering) } catch { break } }
                 }
             }

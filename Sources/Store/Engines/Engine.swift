@@ -1,15 +1,20 @@
 internal import Foundation
 
 /// What a database must do for the store. The SQL is the same for all: `$1` parameters whose first uses ascend,
-/// `ON CONFLICT` and `RETURNING`; BIGINT microseconds, BYTEA, TEXT. What differs stays behind this protocol.
-protocol Engine: Sendable {
-    /// Runs the verbs in order in one transaction and makes it durable. Called by one thread at a time, which it blocks.
-    /// A verb that throws is undone alone, unless its error ends the transaction: then none is done.
-    /// - Returns: for each verb nil, when it is on disk, or why it is not.
-    func commit(_ verbs: [Verb]) -> [StoreError?]
+/// `ON CONFLICT` and `RETURNING`; BIGINT microseconds, BYTEA, TEXT. What differs stays behind this protocol and in `Dialect`.
+protocol Engine: Committer {
+    /// For what a crash of the database may undo: seen by everybody when it is committed, but perhaps not on disk. Nil where that would
+    /// be no cheaper.
+    var light: (any Committer)? { get }
     /// Runs `body` on a connection that cannot write.
     /// - Parameter snapshot: whether all statements must see the same state; one statement always does.
-    func read<T: Sendable>(snapshot: Bool, _ body: (any Session) throws(StoreError) -> T) async throws(StoreError) -> T
+    func read<T: Sendable>(
+        snapshot: Bool, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T
+    /// Other servers may work on the same database at the same time.
+    var isShared: Bool { get }
+    /// Messages sent and answered since it was opened; 0 where the database is in the process.
+    var roundTrips: Int { get }
     /// Why nothing will be committed any more, however long one waits: the device failed under a commit. Nil as long as all is well.
     var failure: StoreError? { get }
     /// After this no other call.
@@ -21,15 +26,32 @@ extension Engine {
     var failure: StoreError? { nil }
 }
 
+protocol Committer: Sendable {
+    /// Runs the verbs in order in one transaction and makes it durable. Called by one thread at a time, which it blocks.
+    /// A verb that throws is undone alone, unless its error ends the transaction: then none is done. A verb may be run more than
+    /// once; only its last run counts.
+    /// - Returns: for each verb nil, when it is on disk, or why it is not.
+    func commit(_ verbs: [Verb]) -> [StoreError?]
+}
+
 typealias Verb = @Sendable (any Session) throws(StoreError) -> Void
 
 /// One connection, for as long as a verb or a reading lasts.
 protocol Session {
+    var dialect: Dialect { get }
     /// - Returns: how many rows it changed.
     @discardableResult
     func run(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> Int
     /// All rows; bound them by LIMIT or by key.
     func rows(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> [SQLRow]
+    /// All of them, in order, at the price of one message to the database and back.
+    /// - Returns: an answer for each statement.
+    @discardableResult
+    func batch(_ statements: [Statement]) throws(StoreError) -> [Answer]
+    /// The last statements of a verb: the commit may travel with them. Whatever they answer must be fit to stay; a verb that throws
+    /// behind them must not have written anything.
+    @discardableResult
+    func conclude(_ statements: [Statement]) throws(StoreError) -> [Answer]
     /// The names of the tables that the database holds.
     func tables() throws(StoreError) -> [String]
 }
@@ -39,6 +61,27 @@ extension Session {
     func row(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> SQLRow? {
         try rows(sql, parameters).first
     }
+
+    /// One last statement.
+    @discardableResult
+    func conclude(_ sql: String, _ parameters: [SQLValue]) throws(StoreError) -> Answer {
+        guard let answer = try conclude([Statement(sql, parameters)]).first else {
+            throw .broken("a statement without an answer")
+        }
+        return answer
+    }
+}
+
+struct Statement: Sendable, Equatable {
+    let sql: String
+    let parameters: [SQLValue]
+    init(_ sql: String, _ parameters: [SQLValue] = []) { (self.sql, self.parameters) = (sql, parameters) }
+}
+
+struct Answer: Sendable, Equatable {
+    var rows: [SQLRow] = []
+    /// Rows that were inserted, updated or deleted.
+    var changed = 0
 }
 
 enum SQLValue: Sendable, Equatable {

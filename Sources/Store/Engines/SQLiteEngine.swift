@@ -86,7 +86,15 @@ final class SQLiteEngine: Engine {
         }
     }
 
-    func read<T: Sendable>(snapshot: Bool, _ body: (any Session) throws(StoreError) -> T) async throws(StoreError) -> T {
+    /// Another server on the same file is refused.
+    var isShared: Bool { false }
+    /// One writer at a time anyway, and whoever waits shares its sync.
+    var light: (any Committer)? { nil }
+    var roundTrips: Int { 0 }
+
+    func read<T: Sendable>(
+        snapshot: Bool, _ body: @escaping @Sendable (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
         try readNow(snapshot: snapshot, body)
     }
 

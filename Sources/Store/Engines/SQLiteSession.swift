@@ -27,6 +27,17 @@ struct SQLiteSession: Session {
         }
     }
 
+    let dialect = Dialect.sqlite
+
+    func batch(_ statements: [Statement]) throws(StoreError) -> [Answer] {
+        try statements.map { (statement) throws(StoreError) in
+            let rows = try rows(statement.sql, statement.parameters)
+            return Answer(rows: rows, changed: db.changesCount)
+        }
+    }
+
+    func conclude(_ statements: [Statement]) throws(StoreError) -> [Answer] { try batch(statements) }
+
     func tables() throws(StoreError) -> [String] {
         try rows("SELECT name FROM sqlite_schema WHERE type = 'table'", []).map { (row) throws(StoreError) in try row.text(0) }
     }

@@ -4,7 +4,7 @@ internal import GRDBSQLite
 /// A prepared statement of a connection, in the store's values. GRDB prepares and keeps the statements; binding and reading go to SQLite
 /// itself, for GRDB's arguments and rows cost more than the look-up that they serve.
 struct SQLiteStatement {
-    private let prepared: Statement
+    private let prepared: GRDB.Statement
     private var statement: OpaquePointer { prepared.sqliteStatement }
 
     /// - Throws: `DatabaseError` for SQL that cannot be prepared.

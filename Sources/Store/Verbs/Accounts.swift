@@ -14,18 +14,20 @@ extension AuthorityStore {
     package func createAccount(_ new: StoredAccount) async throws(StoreError) -> (account: StoredAccount, created: Bool) {
         let contacts = try JSONColumn.text(new.contacts)
         let found: StoredAccount? = try await commit { (sql) throws(StoreError) in
-            let inserted = try sql.run(
-                """
-                INSERT INTO accounts (id, thumbprint, jwk, status, contacts, terms, created)
-                VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (thumbprint) DO NOTHING
-                """,
-                [
-                    new.id.sql, new.key.thumbprint.sql, new.key.canonical.sql, new.status.sql, contacts.sql,
-                    new.agreedTerms.sql(\.sql), new.created.sql,
-                ])
-            if inserted == 1 { return nil }
-            guard let found = try Self.account(sql, thumbprint: new.key.thumbprint) else { throw .conflict("the account's id") }
-            return found
+            let answers = try sql.conclude([
+                Statement(
+                    """
+                    INSERT INTO accounts (id, thumbprint, jwk, status, contacts, terms, created)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (thumbprint) DO NOTHING
+                    """,
+                    [
+                        new.id.sql, new.key.thumbprint.sql, new.key.canonical.sql, new.status.sql, contacts.sql,
+                        new.agreedTerms.sql(\.sql), new.created.sql,
+                    ]), Self.byThumbprint(new.key.thumbprint),
+            ])
+            if answers[0].changed == 1 { return nil }
+            guard let row = answers[1].rows.first else { throw .conflict("the account's id") }
+            return try StoredAccount(row)
         }
         return (found ?? new, found == nil)
     }
@@ -57,11 +59,12 @@ extension AuthorityStore {
     package func updateContacts(_ id: RecordID, _ contacts: [String]) async throws(StoreError) -> StoredAccount {
         let text = try JSONColumn.text(contacts)
         return try await commit { (sql) throws(StoreError) in
-            let rows = try sql.rows(
-                "UPDATE accounts SET contacts = $1 WHERE id = $2 AND status = 'valid' RETURNING \(StoredAccount.columns)",
-                [text.sql, id.sql])
-            guard let row = rows.first else { throw .conflict("the account is not valid") }
-            try Self.noteAccountChange(sql)
+            let answers = try sql.conclude([
+                Statement(
+                    "UPDATE accounts SET contacts = $1 WHERE id = $2 AND status = 'valid' RETURNING \(StoredAccount.columns)",
+                    [text.sql, id.sql]), Self.noteOfAccountChange(id),
+            ])
+            guard let row = answers[0].rows.first else { throw .conflict("the account is not valid") }
             return try StoredAccount(row)
         }
     }
@@ -71,9 +74,11 @@ extension AuthorityStore {
     /// - Throws: `conflict` unless the account is valid.
     package func agreeToTerms(_ id: RecordID, _ terms: String) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            let changed = try sql.run("UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql])
-            guard changed == 1 else { throw .conflict("the account is not valid") }
-            try Self.noteAccountChange(sql)
+            let answer = try sql.conclude([
+                Statement("UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql]),
+                Self.noteOfAccountChange(id),
+            ])
+            guard answer[0].changed == 1 else { throw .conflict("the account is not valid") }
         }
     }
 
@@ -86,13 +91,13 @@ extension AuthorityStore {
     ) async throws(StoreError) -> StoredAccount {
         try await commit { (sql) throws(StoreError) in
             let changed = try sql.run("UPDATE accounts SET status = $1 WHERE id = $2 AND status = 'valid'", [status.sql, id.sql])
+            var last = [Statement("SELECT \(StoredAccount.columns) FROM accounts WHERE id = $1", [id.sql])]
             if changed == 1 {
-                try sql.run("UPDATE orders SET status = 'invalid' WHERE account = $1 AND status = 'pending'", [id.sql])
-                try Self.noteAccountChange(sql)
+                // Orders made before the account was locked are seen, and later ones refused.
+                last.append(Statement("UPDATE orders SET status = 'invalid' WHERE account = $1 AND status = 'pending'", [id.sql]))
+                last.append(Self.noteOfAccountChange(id))
             }
-            guard let row = try sql.row("SELECT \(StoredAccount.columns) FROM accounts WHERE id = $1", [id.sql]) else {
-                throw .notFound
-            }
+            guard let row = try sql.conclude(last)[0].rows.first else { throw .notFound }
             return try StoredAccount(row)
         }
     }
@@ -102,27 +107,35 @@ extension AuthorityStore {
         _ account: RecordID, from thumbprint: String, to key: JWK
     ) async throws(StoreError) -> KeyChangeOutcome {
         try await commit { (sql) throws(StoreError) in
+            // Where another server gives the key away between the two, the unique index refuses, and the verb is run again.
             if let row = try sql.row("SELECT id FROM accounts WHERE thumbprint = $1", [key.thumbprint.sql]) {
                 return .taken(by: try row.id(0))
             }
-            let changed = try sql.run(
-                "UPDATE accounts SET thumbprint = $1, jwk = $2 WHERE id = $3 AND thumbprint = $4 AND status = 'valid'",
-                [key.thumbprint.sql, key.canonical.sql, account.sql, thumbprint.sql])
-            guard changed == 1 else { return .stale }
-            try Self.noteAccountChange(sql)
-            return .changed
+            let answers = try sql.conclude([
+                Statement(
+                    "UPDATE accounts SET thumbprint = $1, jwk = $2 WHERE id = $3 AND thumbprint = $4 AND status = 'valid'",
+                    [key.thumbprint.sql, key.canonical.sql, account.sql, thumbprint.sql]),
+                Self.noteOfAccountChange(account),
+            ])
+            return answers[0].changed == 1 ? .changed : .stale
         }
     }
 
-    /// So that servers know when what they remember of accounts is no longer true.
-    private static func noteAccountChange(_ sql: any Session) throws(StoreError) {
-        try sql.run("UPDATE account_changes SET number = number + 1 WHERE id = 1", [])
+    /// So that servers know when what they remember of accounts is no longer true. Said once too often, they only ask again; it does
+    /// nothing for an account that there is not.
+    private static func noteOfAccountChange(_ account: RecordID) -> Statement {
+        Statement(
+            "UPDATE account_changes SET number = number + 1 WHERE id = 1 AND EXISTS (SELECT 1 FROM accounts WHERE id = $1)",
+            [account.sql])
     }
 
     private static func account(_ sql: any Session, thumbprint: String) throws(StoreError) -> StoredAccount? {
-        guard
-            let row = try sql.row("SELECT \(StoredAccount.columns) FROM accounts WHERE thumbprint = $1", [thumbprint.sql])
-        else { return nil }
+        let statement = byThumbprint(thumbprint)
+        guard let row = try sql.row(statement.sql, statement.parameters) else { return nil }
         return try StoredAccount(row)
+    }
+
+    private static func byThumbprint(_ thumbprint: String) -> Statement {
+        Statement("SELECT \(StoredAccount.columns) FROM accounts WHERE thumbprint = $1", [thumbprint.sql])
     }
 }

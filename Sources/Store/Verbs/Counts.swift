@@ -42,11 +42,12 @@ extension AuthorityStore {
 
     private func total(_ table: Tally.Table) async throws(StoreError) -> Int {
         var tally = tallies.withLock { $0[table] ?? Tally() }
-        while let next = try await read(snapshot: true, { (sql) throws(StoreError) in try Self.step(tally, table, sql) }) {
+        while let next = try await read(snapshot: true, { [tally] (sql) throws(StoreError) in try Self.step(tally, table, sql) })
+        {
             tally = next
         }
         tallies.withLock { [tally] in $0[table] = tally }
-        return try await read { (sql) throws(StoreError) in
+        return try await read { [tally] (sql) throws(StoreError) in
             let row = try sql.row("SELECT COUNT(*) FROM \(table.rawValue) WHERE id >= $1", [tally.end.sql])
             return tally.number + Int(try row?.integer(0) ?? 0)
         }
@@ -76,9 +77,14 @@ extension AuthorityStore {
     /// may be signed by it. Nil: nothing was yet.
     package func recordedClock() async throws(StoreError) -> Date? {
         try await read(snapshot: true) { (sql) throws(StoreError) in
-            let certificate = try sql.row("SELECT id FROM certificates ORDER BY id DESC LIMIT 1", [])?.id(0).date
-            let intent = try sql.row("SELECT id FROM intents ORDER BY id DESC LIMIT 1", [])?.id(0).date
-            let list = try sql.row("SELECT this_update FROM crls ORDER BY this_update DESC LIMIT 1", [])?.time(0)
+            let answers = try sql.batch([
+                Statement("SELECT id FROM certificates ORDER BY id DESC LIMIT 1"),
+                Statement("SELECT id FROM intents ORDER BY id DESC LIMIT 1"),
+                Statement("SELECT this_update FROM crls ORDER BY this_update DESC LIMIT 1"),
+            ])
+            let certificate = try answers[0].rows.first?.id(0).date
+            let intent = try answers[1].rows.first?.id(0).date
+            let list = try answers[2].rows.first?.time(0)
             return [certificate, intent, list].compactMap { $0 }.max()
         }
     }

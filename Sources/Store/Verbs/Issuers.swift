@@ -5,7 +5,7 @@ extension AuthorityStore {
     package func saveIssuer(_ issuer: StoredIssuer) async throws(StoreError) {
         let chain = issuer.chain.map { Data($0).base64EncodedString() }.joined(separator: "\n")
         try await commit { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 """
                 INSERT INTO issuers (id, chain, created) VALUES ($1, $2, $3)
                 ON CONFLICT (id) DO UPDATE SET chain = excluded.chain

@@ -56,13 +56,14 @@ extension AuthorityStore {
         let values = padded.indices.map { "($\(2 * $0 + 1), $\(2 * $0 + 2))" }.joined(separator: ", ")
         let parameters = padded.flatMap { [$0.epoch.sql, $0.number.sql] }
         return try await commitLightly { (sql) throws(StoreError) in
-            let rows = try sql.rows(
+            let rows = try sql.conclude(
                 """
                 INSERT INTO spent_nonces (epoch, number) SELECT column1, column2 FROM (VALUES \(values)) AS given
                 WHERE column1 IN (SELECT id FROM nonce_epochs WHERE ended = 0) ON CONFLICT (epoch, number) DO NOTHING
                 RETURNING epoch, number, (SELECT number FROM account_changes WHERE id = 1)
                 """,
-                parameters)
+                parameters
+            ).rows
             var fresh: Set<NonceNumber> = []
             for row in rows { fresh.insert(NonceNumber(epoch: try row.integer(0), number: try row.integer(1))) }
             return (fresh, try rows.first?.integer(2))

@@ -6,19 +6,20 @@ extension AuthorityStore {
     package func createOrder(_ order: StoredOrder, _ authorizations: [StoredAuthorization]) async throws(StoreError) {
         let identifiers = try IdentifierColumn.text(order.identifiers)
         try await commit { (sql) throws(StoreError) in
-            let account = try sql.row("SELECT status FROM accounts WHERE id = $1", [order.account.sql])
-            guard account?.values == [.text(AccountStatus.valid.rawValue)] else { throw .conflict("the account is not valid") }
-            try sql.run(
+            // Each of them writes only where the first found the account valid, and it stays so until the commit.
+            let insertion = Statement(
                 """
                 INSERT INTO orders (id, account, status, identifiers, authorizations, not_before, not_after, created, expires)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                SELECT $1, id, $2, $3, $4, $5, $6, $7, $8 FROM accounts WHERE id = $9 AND status = 'valid'\(sql.dialect.forShare)
                 """,
                 [
-                    order.id.sql, order.account.sql, order.status.sql, identifiers.sql,
-                    order.authorizations.flatMap(\.bytes).sql, order.notBefore.sql(\.sql), order.notAfter.sql(\.sql),
-                    order.created.sql, order.expires.sql,
+                    order.id.sql, order.status.sql, identifiers.sql, order.authorizations.flatMap(\.bytes).sql,
+                    order.notBefore.sql(\.sql), order.notAfter.sql(\.sql), order.created.sql, order.expires.sql,
+                    order.account.sql,
                 ])
-            for new in authorizations { try Self.insert(new, sql) }
+            let answers = try sql.conclude(
+                [insertion] + authorizations.map { (new) throws(StoreError) in try Self.insertion(new, of: order.id) })
+            guard answers[0].changed == 1 else { throw .conflict("the account is not valid") }
         }
     }
 
@@ -60,24 +61,43 @@ extension AuthorityStore {
     }
 
     static func order(_ sql: any Session, _ id: RecordID) throws(StoreError) -> OrderWithAuthorizations? {
-        guard let row = try sql.row("SELECT \(StoredOrder.columns) FROM orders WHERE id = $1", [id.sql]) else { return nil }
-        let order = try StoredOrder(row)
-        var authorizations: [StoredAuthorization] = []
-        for id in order.authorizations {
-            if let found = try authorization(sql, id) { authorizations.append(found.authorization) }
-        }
-        return OrderWithAuthorizations(order: order, authorizations: authorizations)
+        try order(sql, id, besides: []).found
     }
 
-    private static func insert(_ new: StoredAuthorization, _ sql: any Session) throws(StoreError) {
-        try sql.run(
+    /// - Parameters:
+    ///   - isLocked: nobody may change the order, nor what it waits for, until the transaction ends.
+    ///   - others: statements that travel along.
+    static func order(
+        _ sql: any Session, _ id: RecordID, isLocked: Bool = false, besides others: [Statement]
+    ) throws(StoreError) -> (found: OrderWithAuthorizations?, others: [Answer]) {
+        let lock = isLocked ? sql.dialect.forUpdate : ""
+        var statements = [Statement("SELECT \(StoredOrder.columns) FROM orders WHERE id = $1\(lock)", [id.sql])]
+        let together = sql.dialect.authorizationsOfOrder?(StoredAuthorization.columns, isLocked ? sql.dialect.forShare : "")
+        if let together { statements.append(Statement(together, [id.sql])) }
+        let answers = try sql.batch(statements + others)
+        let rest = Array(answers.dropFirst(statements.count))
+        guard let row = answers[0].rows.first else { return (nil, rest) }
+        let order = try StoredOrder(row)
+        var authorizations: [StoredAuthorization] = []
+        if together != nil {
+            authorizations = try answers[1].rows.map { (row) throws(StoreError) in try StoredAuthorization(row) }
+        } else {
+            for id in order.authorizations {
+                if let found = try authorization(sql, id) { authorizations.append(found.authorization) }
+            }
+        }
+        return (OrderWithAuthorizations(order: order, authorizations: authorizations), rest)
+    }
+
+    private static func insertion(_ new: StoredAuthorization, of order: RecordID) throws(StoreError) -> Statement {
+        Statement(
             """
             INSERT INTO authorizations (id, account, kind, name, wildcard, status, expires, token, challenges, version)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0)
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, 0 FROM orders WHERE id = $10
             """,
             [
                 new.id.sql, new.account.sql, new.identifier.type.sql, new.identifier.value.sql, new.wildcard.sql,
-                new.status.sql, new.expires.sql, new.token.sql, try ChallengeColumn.text(new.challenges).sql,
+                new.status.sql, new.expires.sql, new.token.sql, try ChallengeColumn.text(new.challenges).sql, order.sql,
             ])
     }
 }

@@ -5,12 +5,13 @@ extension AuthorityStore {
     /// are gaps. From 1.
     package func nextCRLNumber(issuer: String) async throws(StoreError) -> Int64 {
         try await commit { (sql) throws(StoreError) in
-            let rows = try sql.rows(
+            let rows = try sql.conclude(
                 """
                 INSERT INTO crl_numbers (issuer, number) VALUES ($1, 1)
                 ON CONFLICT (issuer) DO UPDATE SET number = crl_numbers.number + 1 RETURNING number
                 """,
-                [issuer.sql])
+                [issuer.sql]
+            ).rows
             guard let row = rows.first else { throw .broken("no CRL number came back") }
             return try row.integer(0)
         }
@@ -22,7 +23,7 @@ extension AuthorityStore {
     package func saveCRL(_ list: StoredRevocationList, fence: Fence? = nil) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
             if let fence { try Self.require(fence, sql) }
-            let changed = try sql.run(
+            let changed = try sql.conclude(
                 """
                 INSERT INTO crls (issuer, number, der, this_update, next_update, revocations) VALUES ($1, $2, $3, $4, $5, $6)
                 ON CONFLICT (issuer) DO UPDATE SET number = excluded.number, der = excluded.der,
@@ -32,7 +33,8 @@ extension AuthorityStore {
                 [
                     list.issuer.sql, list.number.sql, list.der.sql, list.thisUpdate.sql, list.nextUpdate.sql,
                     list.revocations.sql,
-                ])
+                ]
+            ).changed
             guard changed == 1 else { throw .conflict("a newer revocation list is saved already") }
         }
     }

@@ -13,6 +13,26 @@ package enum KeyUse: Sendable, Equatable {
     case account
 }
 
+/// A key that is to be certified.
+package struct KeyToCertify: Sendable, Equatable {
+    /// SHA-256 of the subject public key info.
+    package var hash: [UInt8]
+    /// Of the same key as JWK; nil where it cannot be one.
+    package var thumbprint: String?
+    package init(hash: [UInt8], thumbprint: String?) { (self.hash, self.thumbprint) = (hash, thumbprint) }
+
+    var questions: [Statement] {
+        [Statement("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql])]
+            + (thumbprint.map { [Statement("SELECT id FROM accounts WHERE thumbprint = $1", [$0.sql])] } ?? [])
+    }
+
+    /// - Parameter answers: to `questions`.
+    func use(_ answers: some Collection<Answer>) -> KeyUse {
+        if answers.first?.rows.isEmpty == false { return .blocked }
+        return answers.dropFirst().first?.rows.isEmpty == false ? .account : .free
+    }
+}
+
 extension AuthorityStore {
     /// - Parameter blockKey: no certificate for this key again (its owner says it is compromised).
     /// - Throws: `notFound`.
@@ -21,9 +41,12 @@ extension AuthorityStore {
     ) async throws(StoreError) -> RevocationOutcome {
         try await commit { (sql) throws(StoreError) in
             guard var found = try Self.certificate(sql, issuer: issuer, serial: serial) else { throw .notFound }
-            if blockKey { try Self.block(found.keyHash, now, sql) }
-            if let revoked = found.revoked { return .already(at: revoked.at, reason: revoked.reason) }
-            try sql.run(
+            let blocking = blockKey ? [Self.blocking(found.keyHash, now)] : []
+            if let revoked = found.revoked {
+                try sql.conclude(blocking)
+                return .already(at: revoked.at, reason: revoked.reason)
+            }
+            let insertion = Statement(
                 """
                 INSERT INTO revocations (certificate, issuer, serial, revoked, reason, not_after, listed_until)
                 VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -32,12 +55,14 @@ extension AuthorityStore {
                     found.id.sql, issuer.sql, serial.sql, now.sql, reason.sql(\.sql), found.notAfter.sql,
                     max(found.notAfter, now).sql,
                 ])
-            try sql.run(
+            let count = Statement(
                 """
                 INSERT INTO revocation_counts (issuer, number) VALUES ($1, 1)
                 ON CONFLICT (issuer) DO UPDATE SET number = revocation_counts.number + 1
                 """,
                 [issuer.sql])
+            // Where another server revokes it between the two, the primary key refuses, and the verb is run again.
+            try sql.conclude(blocking + [insertion, count])
             found.revoked = StoredCertificate.Revocation(at: now, reason: reason)
             return .revoked(found)
         }
@@ -64,7 +89,7 @@ extension AuthorityStore {
     }
 
     package func blockKey(_ hash: [UInt8], at now: Date) async throws(StoreError) {
-        try await commit { (sql) throws(StoreError) in try Self.block(hash, now, sql) }
+        try await commit { (sql) throws(StoreError) in try sql.conclude([Self.blocking(hash, now)]) }
     }
 
     /// - Parameter hash: SHA-256 of the subject public key info.
@@ -75,20 +100,12 @@ extension AuthorityStore {
     }
 
     /// What speaks against a key of a certificate, in one reading.
-    /// - Parameters:
-    ///   - hash: SHA-256 of the subject public key info.
-    ///   - thumbprint: of the same key as JWK, where it can be one.
-    package func use(ofKey hash: [UInt8], thumbprint: String?) async throws(StoreError) -> KeyUse {
-        try await read(snapshot: thumbprint != nil) { (sql) throws(StoreError) in
-            if try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil { return .blocked }
-            guard let thumbprint else { return .free }
-            let row = try sql.row("SELECT id FROM accounts WHERE thumbprint = $1", [thumbprint.sql])
-            return row == nil ? .free : .account
-        }
+    package func use(of key: KeyToCertify) async throws(StoreError) -> KeyUse {
+        try await read(snapshot: key.thumbprint != nil) { (sql) throws(StoreError) in key.use(try sql.batch(key.questions)) }
     }
 
-    private static func block(_ hash: [UInt8], _ now: Date, _ sql: any Session) throws(StoreError) {
-        try sql.run(
+    private static func blocking(_ hash: [UInt8], _ now: Date) -> Statement {
+        Statement(
             "INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, $2) ON CONFLICT (key_hash) DO NOTHING",
             [hash.sql, now.sql])
     }

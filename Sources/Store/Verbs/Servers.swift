@@ -21,7 +21,7 @@ extension AuthorityStore {
     /// Writes a server down, or again after it was struck off.
     package func join(_ server: StoredServer) async throws(StoreError) {
         try await commitLightly { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 """
                 INSERT INTO servers (id, name, url, started, beat) VALUES ($1, $2, $3, $4, $5)
                 ON CONFLICT (id) DO UPDATE SET beat = servers.beat + 1
@@ -34,13 +34,17 @@ extension AuthorityStore {
     /// - Returns: nil for the servers when this one is not among them: it was thought dead and its work given away.
     package func beat(_ server: String) async throws(StoreError) -> [StoredServer]? {
         try await commitLightly { (sql) throws(StoreError) in
-            guard try sql.run("UPDATE servers SET beat = beat + 1 WHERE id = $1", [server.sql]) == 1 else { return nil }
-            return try Self.servers(sql)
+            let answers = try sql.conclude([
+                Statement("UPDATE servers SET beat = beat + 1 WHERE id = $1", [server.sql]), Self.everyServer,
+            ])
+            return answers[0].changed == 1 ? try answers[1].rows.map(Self.server) : nil
         }
     }
 
     package func servers() async throws(StoreError) -> [StoredServer] {
-        try await read { (sql) throws(StoreError) in try Self.servers(sql) }
+        try await read { (sql) throws(StoreError) in
+            try sql.rows(Self.everyServer.sql, Self.everyServer.parameters).map(Self.server)
+        }
     }
 
     /// Strikes off a server that has shown no sign of life since `beat`, and frees at once what it had in hand.
@@ -64,18 +68,20 @@ extension AuthorityStore {
     }
 
     private static func release(_ owner: String, _ now: Date, _ sql: any Session) throws(StoreError) {
-        for sort in WorkItem.Sort.allCases {
-            try sql.run("UPDATE work SET owner = '', due = $1 WHERE sort = $2 AND owner = $3", [now.sql, sort.sql, owner.sql])
+        let works = WorkItem.Sort.allCases.map { sort in
+            Statement("UPDATE work SET owner = '', due = $1 WHERE sort = $2 AND owner = $3", [now.sql, sort.sql, owner.sql])
         }
-        for duty in Duty.all { try sql.run("UPDATE duties SET until = 0 WHERE name = $1 AND owner = $2", [duty.sql, owner.sql]) }
+        let duties = Duty.allCases.map { duty in
+            Statement("UPDATE duties SET until = 0 WHERE name = $1 AND owner = $2", [duty.sql, owner.sql])
+        }
+        try sql.conclude(works + duties)
     }
 
-    private static func servers(_ sql: any Session) throws(StoreError) -> [StoredServer] {
-        try sql.rows("SELECT id, name, url, started, beat FROM servers WHERE id > $1 ORDER BY id", ["".sql])
-            .map { (row) throws(StoreError) in
-                StoredServer(
-                    id: try row.text(0), name: try row.text(1), url: try row.text(2), started: try row.time(3),
-                    beat: try row.integer(4))
-            }
+    private static let everyServer = Statement(
+        "SELECT id, name, url, started, beat FROM servers WHERE id > $1 ORDER BY id", [.text("")])
+
+    private static func server(_ row: SQLRow) throws(StoreError) -> StoredServer {
+        StoredServer(
+            id: try row.text(0), name: try row.text(1), url: try row.text(2), started: try row.time(3), beat: try row.integer(4))
     }
 }

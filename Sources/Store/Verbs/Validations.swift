@@ -17,15 +17,16 @@ extension AuthorityStore {
         _ id: RecordID, _ type: ChallengeType, account: RecordID? = nil, owner: String, leaseUntil: Date, now: Date
     ) async throws(StoreError) -> (authorization: StoredAuthorization, begun: Bool) {
         try await commit { (sql) throws(StoreError) in
-            guard let (stored, version) = try Self.authorization(sql, id), account == nil || stored.account == account else {
-                throw .notFound
-            }
+            guard let (stored, version) = try Self.authorization(sql, id, lock: sql.dialect.forUpdate),
+                account == nil || stored.account == account
+            else { throw .notFound }
             var found = stored
             guard let index = found.challenges.firstIndex(where: { $0.type == type }) else { throw .notFound }
             guard found.status(at: now) == .pending, found.challenges[index].status == .pending else { return (found, false) }
             found.challenges[index].status = .processing
-            try Self.update(found, version: version, sql)
-            try Self.insertWork(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, since: now, sql)
+            try Self.conclude(
+                sql, found, version: version,
+                [Self.workInsertion(.validation, subject: id, challenge: type.rawValue, owner, leaseUntil, since: now)])
             return (found, true)
         }
     }
@@ -38,7 +39,7 @@ extension AuthorityStore {
         _ id: RecordID, _ type: ChallengeType, _ problem: Problem, owner: String, due: Date
     ) async throws(StoreError) -> Bool {
         try await commit { (sql) throws(StoreError) in
-            guard let (stored, version) = try Self.authorization(sql, id) else { return false }
+            guard let (stored, version) = try Self.authorization(sql, id, lock: sql.dialect.forUpdate) else { return false }
             var found = stored
             guard found.status == .pending, let index = found.challenges.firstIndex(where: { $0.type == type }),
                 found.challenges[index].status == .processing
@@ -49,7 +50,7 @@ extension AuthorityStore {
             guard isOwners == 1 else { return false }
             found.challenges[index].error = problem
             found.challenges[index].attempts += 1
-            try Self.update(found, version: version, sql)
+            try Self.conclude(sql, found, version: version, [])
             return true
         }
     }
@@ -63,12 +64,15 @@ extension AuthorityStore {
         _ id: RecordID, _ type: ChallengeType, _ verdict: Verdict, at now: Date
     ) async throws(StoreError) -> StoredAuthorization {
         try await commit { (sql) throws(StoreError) in
-            try sql.run("DELETE FROM work WHERE subject = $1 AND challenge = $2", [id.sql, type.sql])
-            guard let (stored, version) = try Self.authorization(sql, id) else { throw .notFound }
+            let end = Statement("DELETE FROM work WHERE subject = $1 AND challenge = $2", [id.sql, type.sql])
+            guard let (stored, version) = try Self.authorization(sql, id, lock: sql.dialect.forUpdate) else { throw .notFound }
             var found = stored
             guard found.status == .pending, let index = found.challenges.firstIndex(where: { $0.type == type }),
                 found.challenges[index].status == .processing
-            else { return found }
+            else {
+                try sql.conclude([end])
+                return found
+            }
             switch verdict {
             case .valid(let until):
                 found.challenges[index].status = .valid
@@ -82,7 +86,7 @@ extension AuthorityStore {
                 found.challenges[index].attempts += 1
                 found.status = .invalid
             }
-            try Self.update(found, version: version, sql)
+            try Self.conclude(sql, found, version: version, [end])
             return found
         }
     }

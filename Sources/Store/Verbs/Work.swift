@@ -7,14 +7,17 @@ extension AuthorityStore {
         _ sort: WorkItem.Sort, owner: String, leaseUntil: Date, now: Date, limit: Int
     ) async throws(StoreError) -> [WorkItem] {
         try await commit { (sql) throws(StoreError) in
-            try sql.rows(
+            // Named apart, what is due is chosen once, and what another server is choosing is left to it.
+            try sql.conclude(
                 """
-                UPDATE work SET owner = $1, due = $2, attempts = attempts + 1 WHERE (subject, challenge) IN
-                (SELECT subject, challenge FROM work WHERE sort = $3 AND due <= $4 ORDER BY due LIMIT $5)
+                WITH chosen AS (SELECT subject, challenge FROM work WHERE sort = $1 AND due <= $2 ORDER BY due LIMIT $3\
+                \(sql.dialect.forUpdateSkipLocked))
+                UPDATE work SET owner = $4, due = $5, attempts = attempts + 1
+                WHERE (subject, challenge) IN (SELECT subject, challenge FROM chosen)
                 RETURNING subject, challenge, sort, owner, due, attempts
                 """,
-                [owner.sql, leaseUntil.sql, sort.sql, now.sql, limit.sql]
-            ).map { (row) throws(StoreError) in try WorkItem(row) }
+                [sort.sql, now.sql, limit.sql, owner.sql, leaseUntil.sql]
+            ).rows.map { (row) throws(StoreError) in try WorkItem(row) }
         }
     }
 
@@ -24,28 +27,30 @@ extension AuthorityStore {
         _ intent: RecordID, owner: String, leaseUntil: Date, now: Date
     ) async throws(StoreError) -> Bool {
         try await commit { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 """
                 UPDATE work SET owner = $1, due = $2, attempts = attempts + 1
                 WHERE subject = $3 AND challenge = '' AND (owner = $1 OR due <= $4)
                 """,
-                [owner.sql, leaseUntil.sql, intent.sql, now.sql]) == 1
+                [owner.sql, leaseUntil.sql, intent.sql, now.sql]
+            ).changed == 1
         }
     }
 
     /// - Returns: false when the lease was lost to another owner or the work is done.
     package func extendLease(_ item: WorkItem, until: Date) async throws(StoreError) -> Bool {
         try await commit { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 "UPDATE work SET due = $1 WHERE subject = $2 AND challenge = $3 AND owner = $4",
-                [until.sql, item.subject.sql, item.challenge.sql, item.owner.sql]) == 1
+                [until.sql, item.subject.sql, item.challenge.sql, item.owner.sql]
+            ).changed == 1
         }
     }
 
     /// Work whose subject is gone.
     package func dropWork(_ item: WorkItem) async throws(StoreError) {
         try await commit { (sql) throws(StoreError) in
-            try sql.run(
+            try sql.conclude(
                 "DELETE FROM work WHERE subject = $1 AND challenge = $2", [item.subject.sql, item.challenge.sql])
         }
     }
@@ -57,11 +62,10 @@ extension AuthorityStore {
         }
     }
 
-    static func insertWork(
-        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, since: Date,
-        _ sql: any Session
-    ) throws(StoreError) {
-        try sql.run(
+    static func workInsertion(
+        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, since: Date
+    ) -> Statement {
+        Statement(
             "INSERT INTO work (subject, challenge, sort, owner, due, attempts, since) VALUES ($1, $2, $3, $4, $5, 1, $6)",
             [subject.sql, challenge.sql, sort.sql, owner.sql, leaseUntil.sql, since.sql])
     }

@@ -26,8 +26,10 @@ extension AuthorityStore {
         // No key has so short a hash; an update to the same value would never reach the disk.
         let mark = SQLValue.bytes((0..<8).map { _ in UInt8.random(in: .min ... .max) })
         try await commit { (sql) throws(StoreError) in
-            try sql.run("INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, $2)", [mark, .integer(0)])
-            try sql.run("DELETE FROM blocked_keys WHERE key_hash = $1", [mark])
+            try sql.conclude([
+                Statement("INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, $2)", [mark, .integer(0)]),
+                Statement("DELETE FROM blocked_keys WHERE key_hash = $1", [mark]),
+            ])
         }
     }
 }

@@ -1,4 +1,5 @@
 internal import DNS
+internal import Measures
 internal import NIOCore
 internal import Synchronization
 
@@ -18,11 +19,18 @@ final class Connections: Sendable {
     }
     private let maximum: Int
     private let maximumPerAddress: Int
+    private let open: Gauge
+    private let accepted: Counter
     private let state: Book
     private let wards: [NIOLoopBoundBox<Ward>]
 
-    init(_ group: any EventLoopGroup, maximum: Int, perAddress: Int, _ limits: ConnectionLimits) {
-        (self.maximum, maximumPerAddress) = (maximum, perAddress)
+    /// - Parameters:
+    ///   - open: shows how many there are.
+    ///   - accepted: counts them all.
+    init(
+        _ group: any EventLoopGroup, maximum: Int, perAddress: Int, _ limits: ConnectionLimits, open: Gauge, accepted: Counter
+    ) {
+        (self.maximum, maximumPerAddress, self.open, self.accepted) = (maximum, perAddress, open, accepted)
         let book = Book()
         state = book
         wards = group.makeIterator().map { loop in
@@ -50,9 +58,14 @@ final class Connections: Sendable {
     /// - Returns: `nil` for an event loop that is not of the group.
     func ward(on loop: any EventLoop) -> Ward? { wards.first { $0.eventLoop === loop }?.value }
 
-    func arrived() { state.withLock { $0.count += 1 } }
+    func arrived() {
+        state.withLock { $0.count += 1 }
+        open.add(1)
+        accepted.add()
+    }
 
     func departed() {
+        open.add(-1)
         let (onRoom, drained) = state.withLock { state in
             state.count -= 1
             var taken: (onRoom: (@Sendable () -> Void)?, drained: CheckedContinuation<Void, Never>?) = (nil, nil)

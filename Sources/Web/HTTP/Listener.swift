@@ -1,5 +1,6 @@
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
@@ -71,6 +72,7 @@ struct Listener: Service {
     let address: WebSettings.Address
     let tls: TLSContextBox?
     let settings: WebSettings
+    let measures: WebMeasures
     let dates: DateLine
     let site: Respondent
     let bound: @Sendable (ListenerKind, Int) async -> Void
@@ -79,8 +81,10 @@ struct Listener: Service {
     /// Ends when it was asked to shut down gracefully and the requests in flight are answered, or when the task is cancelled.
     func run() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
+        measures.connectionLimit[kind].set(settings.maximumConnections)
         let connections = Connections(
-            group, maximum: settings.maximumConnections, perAddress: settings.maximumConnectionsPerAddress, settings.limits)
+            group, maximum: settings.maximumConnections, perAddress: settings.maximumConnectionsPerAddress, settings.limits,
+            open: measures.connections[kind], accepted: measures.accepted[kind])
         let interior = Interior(
             tls: tls, limits: settings.limits, proxies: settings.proxies, dates: dates, site: site, connections: connections,
             logger: logger)

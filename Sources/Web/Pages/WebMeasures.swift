@@ -7,6 +7,9 @@ final class WebMeasures: Sendable {
     private let requests = CounterTable<RouteName, StatusLabel>()
     private let requestTime = HistogramFamily<RouteName>()
     private let problems = CounterFamily<ProblemLabel>()
+    let connections = GaugeFamily<ListenerKind>()
+    let connectionLimit = GaugeFamily<ListenerKind>()
+    let accepted = CounterFamily<ListenerKind>()
 
     /// - Parameter problem: the last part of its type.
     func count(_ route: RouteName, status: Int, problem: String?, _ taken: TimeAmount) {
@@ -24,6 +27,11 @@ final class WebMeasures: Sendable {
                 "chancery_http_request_seconds", .histogram, "Time from a request's header to its answer.",
                 requestTime.samples("route")),
             Reading("chancery_problems_total", .counter, "Problem documents sent.", problems.samples("type")),
+            Reading("chancery_connections_open", .gauge, "Connections that are open now.", connections.samples("listener")),
+            Reading(
+                "chancery_connections_limit", .gauge, "How many may be open; further ones wait in the system's queue.",
+                connectionLimit.samples("listener")),
+            Reading("chancery_connections_total", .counter, "Connections accepted.", accepted.samples("listener")),
         ]
     }
 }
@@ -37,10 +45,10 @@ struct StatusLabel: LabelValue {
     ]
     static let allCases = codes.map { StatusLabel($0) } + [StatusLabel(0)]
 
-    let code: Int
-    init(_ code: Int) { self.code = Self.codes.contains(code) ? code : 0 }
+    let place: Int
+    init(_ code: Int) { place = Self.codes.firstIndex(of: code) ?? Self.codes.count }
 
-    var text: String { code == 0 ? "other" : String(code) }
+    var text: String { place < Self.codes.count ? String(Self.codes[place]) : "other" }
 }
 
 /// The error types of RFC 8555, and `other`.

@@ -20,7 +20,7 @@ struct CRLCommand: AsyncParsableCommand {
         func run() async throws {
             let folder = DataFolder(path: try place.folder)
             try folder.requireComplete()
-            let loaded = try loadSettings(folder.path, flags: [])
+            let loaded = try loadSettings(folder.path, flags: place.flags)
             try loaded.requireFaultless()
             let issuer = try openIssuer(folder, loaded.settings, environment: ProcessInfo.processInfo.environment)
             try await withStore(place) { store in

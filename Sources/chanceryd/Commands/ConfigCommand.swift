@@ -22,7 +22,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
-            let faults = try loadSettings(place.folder, flags: flags.given).faults
+            let faults = try loadSettings(place.folder, flags: place.flags + flags.given).faults
             if json {
                 let items = faults.map {
                     JSONText.object([
@@ -46,7 +46,7 @@ struct ConfigCommand: AsyncParsableCommand {
         @Flag(help: "Print JSON.") var json = false
 
         func run() throws {
-            let loaded = try effectiveSettings(place.folder, flags: flags)
+            let loaded = try effectiveSettings(place, flags: flags)
             say(json ? loaded.json.text : loaded.table.text)
         }
     }

@@ -2,12 +2,20 @@ import ACME
 import ArgumentParser
 import Foundation
 
-/// `--data DIR`, on every command.
+/// `--data DIR` and `--database URL`, on every command that needs them.
 struct DataOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp("The data folder (or CHANCERY_DATA; otherwise \(Self.usual)).", valueName: "DIR"))
     var data: String?
+
+    @Option(name: .long, help: SettingFlags.help("database"))
+    var database: String?
+
+    /// In the settings reader's form.
+    var flags: [(name: String, flag: String, values: [String])] {
+        database.map { [(name: "database", flag: "--database", values: [$0])] } ?? []
+    }
 
     static let usual = "/var/lib/chancery"
 
@@ -85,8 +93,8 @@ struct SettingFlags: ParsableArguments {
 
 /// The settings of a data folder as the process sees them.
 /// - Throws: `.configuration` with every fault on a line of its own.
-func effectiveSettings(_ folder: String, flags: SettingFlags) throws(Failure) -> LoadedSettings {
-    let loaded = try loadSettings(folder, flags: flags.given)
+func effectiveSettings(_ place: DataOptions, flags: SettingFlags) throws(Failure) -> LoadedSettings {
+    let loaded = try loadSettings(place.folder, flags: place.flags + flags.given)
     try loaded.requireFaultless()
     return loaded
 }

@@ -51,6 +51,7 @@ struct Init: AsyncParsableCommand {
             ("passphrase-env", passphraseEnv), ("passphrase-credential", passphraseCredential),
         ]
         for (name, value) in chosen { if let value { flags.append((name, "--\(name)", [value])) } }
+        flags += place.flags
         let loaded = try loadSettings(folder.path, flags: flags)
         try loaded.requireFaultless()
 
@@ -63,7 +64,11 @@ struct Init: AsyncParsableCommand {
         try plan.check()
         try makeFolder(folder.path)
         let lock = try FolderLock(folder.path)
-        let outcome = try await setUp(folder, plan, loaded.settings, rootPassphraseFile: rootPassphraseFile)
+        let database = try databaseLocation(loaded.settings, folder, environment: ProcessInfo.processInfo.environment)
+        let membership = Membership(database: database, folder: folder, around: .ofThisProcess)
+        try await membership.begin(folder.state())
+        let outcome = try await setUp(folder, plan, loaded.settings, database, rootPassphraseFile: rootPassphraseFile)
+        try await membership.finish(openIssuer(folder, loaded.settings, environment: ProcessInfo.processInfo.environment))
         if json {
             let files = outcome.made.map { JSONText.object([("path", .string($0.path)), ("what", .string($0.what))]) }
             say(JSONText.object([("folder", .string(folder.path)), ("made", .array(files))]).text)
@@ -83,7 +88,8 @@ private func absolute(_ path: String) -> String {
 
 /// Root, intermediate, settings file and database; what is there already is kept. The caller holds the folder's lock.
 func setUp(
-    _ folder: DataFolder, _ plan: CeremonyPlan, _ settings: Settings, rootPassphraseFile: String? = nil
+    _ folder: DataFolder, _ plan: CeremonyPlan, _ settings: Settings, _ database: DatabaseLocation,
+    rootPassphraseFile: String? = nil
 ) async throws -> Ceremony.Outcome {
     let environment = ProcessInfo.processInfo.environment
     var ceremony = Ceremony(
@@ -107,14 +113,15 @@ func setUp(
         throw Failure(error)
     }
     var outcome = try await ceremony.run(plan)
-    if !exists(folder.database) {
-        do throws(StoreError) {
-            let store = try await AuthorityStore.open(path: folder.database, mode: .serve, now: Surroundings.ofThisProcess.now())
-            await store.close()
-        } catch {
-            throw Failure(error)
-        }
-        outcome.made.append((folder.database, "the database: accounts, orders, certificates; back it up"))
+    if case .sqlite(let path) = database, exists(path) { return outcome }
+    do throws(StoreError) {
+        let store = try await AuthorityStore.open(database, mode: .serve, now: Surroundings.ofThisProcess.now())
+        await store.close()
+    } catch {
+        throw Failure(error)
+    }
+    if case .sqlite(let path) = database {
+        outcome.made.append((path, "the database: accounts, orders, certificates; back it up"))
     }
     return outcome
 }

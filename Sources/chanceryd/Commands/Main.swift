@@ -69,7 +69,7 @@ struct Chanceryd: AsyncParsableCommand {
         version: chanceryVersion,
         subcommands: [
             Init.self, Serve.self, CertificateCommand.self, AccountCommand.self, OrderCommand.self, CRLCommand.self,
-            ConfigCommand.self,
+            DatabaseCommand.self, ConfigCommand.self,
             VersionCommand.self,
         ])
 }

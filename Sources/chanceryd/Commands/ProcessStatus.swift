@@ -24,6 +24,8 @@ enum ProcessStatus: Int32, CaseIterable, Sendable {
     case unfinished = 82
     case tlsFiles = 83
     case newerDatabase = 84
+    case databaseUnavailable = 85
+    case databaseUnsuitable = 86
 
     /// One line for the page: when this happens and what to do.
     var meaning: String {
@@ -55,6 +57,10 @@ enum ProcessStatus: Int32, CaseIterable, Sendable {
         case .unfinished: "The authority was set up in part and cannot be completed by itself; the message names the file."
         case .tlsFiles: "`tls-certificate` and `tls-key` cannot be used: missing, damaged, or not a pair."
         case .newerDatabase: "The database was written by a newer chanceryd. Run that one."
+        case .databaseUnavailable:
+            "The database server cannot be reached or turns us away for now. Start it, or correct `database`."
+        case .databaseUnsuitable:
+            "The database server refuses the role, or is not set up to keep what is acknowledged. The message names the setting."
         }
     }
 }

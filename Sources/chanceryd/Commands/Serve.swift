@@ -11,6 +11,7 @@ struct Serve: AsyncParsableCommand {
 
               chanceryd serve --data ./ca
               chanceryd serve --data ./ca --external-url https://ca.example.org:8443
+              chanceryd serve --data ./ca --database postgresql://chancery@db.example.org/chancery
               chanceryd serve --data ./ca --listen 127.0.0.1:8443 --http-listen 127.0.0.1:8080 --allow-address 127.0.0.0/8
             """)
     @OptionGroup var place: DataOptions
@@ -19,8 +20,9 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let folder = DataFolder(path: try place.folder)
         let state = try folder.state()
-        let settings = try effectiveSettings(folder.path, flags: flags).settings
+        let settings = try effectiveSettings(place, flags: flags).settings
         let logger = makeLogger(settings)
+        let database = try databaseLocation(settings, folder, environment: ProcessInfo.processInfo.environment)
         signal(SIGHUP, SIG_IGN)
         try makeFolder(folder.path)
         let lock = try FolderLock(folder.path)
@@ -32,12 +34,16 @@ struct Serve: AsyncParsableCommand {
         try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
-        let outcome = try await setUp(folder, CeremonyPlan(settings), settings)
+        let membership = Membership(database: database, folder: folder, around: .ofThisProcess)
+        try await membership.begin(state)
+        let outcome = try await setUp(folder, CeremonyPlan(settings), settings, database)
         for line in outcome.lines(folder) { say(line) }
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
+        try await membership.finish(issuer)
         let wiring = Wiring(
-            folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
-            metricsListen: metricsListen.bound, plainListen: plainListen.bound, around: .ofThisProcess, logger: logger)
+            folder: folder, database: database, settings: settings, addresses: addresses, listen: listen.bound,
+            httpListen: httpListen.bound, metricsListen: metricsListen.bound, plainListen: plainListen.bound,
+            around: .ofThisProcess, logger: logger)
         let bound =
             "Listening: https \(listen.bound), http \(httpListen.bound)" + (metricsListen.bound.map { ", metrics \($0)" } ?? "")
             + (plainListen.bound.map { ", plain \($0)" } ?? "")

@@ -18,18 +18,23 @@ extension Failure {
             case .missing: .noData
             case .newerSchema: .newerDatabase
             case .olderSchema: .unfinished
+            case .unavailable, .unknownOutcome: .databaseUnavailable
+            case .unsuitable: .databaseUnsuitable
             case .broken: .software
             }
         self.init(status, error.description)
     }
 }
 
-/// Runs `body` on the folder's database beside a server that may be running.
+/// Runs `body` on the authority's database beside a server that may be running.
 func withStore(_ place: DataOptions, _ body: (AuthorityStore) async throws -> Void) async throws {
     let folder = DataFolder(path: try place.folder)
     try folder.requireComplete()
+    let loaded = try loadSettings(folder.path, flags: place.flags)
+    try loaded.requireFaultless()
+    let database = try databaseLocation(loaded.settings, folder, environment: ProcessInfo.processInfo.environment)
     do {
-        let store = try await AuthorityStore.open(path: folder.database, mode: .tool, now: Date())
+        let store = try await AuthorityStore.open(database, mode: .tool, now: Date())
         do { try await body(store) } catch {
             await store.close()
             throw error

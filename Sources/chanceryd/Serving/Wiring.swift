@@ -34,6 +34,7 @@ extension AuthorityPolicy {
 /// Store, workers, publisher, web, in the order in which they depend on one another: shutdown runs backwards and drains.
 struct Wiring {
     let folder: DataFolder
+    let database: DatabaseLocation
     let settings: Settings
     let addresses: Addresses
     let listen: Endpoint
@@ -47,7 +48,7 @@ struct Wiring {
     /// - Throws: `Failure` for everything that an operator can put right.
     func run(_ issuer: Issuer, ready: @escaping @Sendable () -> Void) async throws {
         let store: AuthorityStore
-        do throws(StoreError) { store = try await AuthorityStore.open(path: folder.database, now: around.now()) } catch {
+        do throws(StoreError) { store = try await AuthorityStore.open(database, now: around.now()) } catch {
             throw Failure(error)
         }
         do {

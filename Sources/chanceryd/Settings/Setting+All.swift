@@ -1,6 +1,6 @@
 extension Setting {
     /// In the order of the reference page.
-    static let all: [Setting] = listening + proxies + validating + issuing + keys + running
+    static let all: [Setting] = listening + proxies + validating + issuing + storing + keys + running
 
     static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
@@ -138,6 +138,27 @@ extension Setting {
         .many(
             "caa-identities", \.caaIdentities, .domain, byDefault: "none", example: "ca.example.org",
             "The names by which CAA records mean this authority. Shown in the directory."),
+    ]
+
+    private static let storing: [Setting] = [
+        .maybe(
+            "database", \.database, .database, byDefault: "chancery.sqlite in the data folder",
+            example: "postgresql://chancery@db.example.org/chancery?sslmode=verify-full",
+            """
+            Where accounts, orders and certificates are kept. PostgreSQL 14 or newer takes any number of servers; a SQLite file takes \
+            one. A relative PATH begins in the data folder.
+            """
+        ).with {
+            $0.hasFlag = true
+            $0.mayHoldSecret = true
+        },
+        .maybe(
+            "database-password-file", \.databasePasswordFile, .path,
+            byDefault: "the systemd credential database-password, else PGPASSFILE", example: "/run/keys/chancery-database",
+            "A file (mode 0600) whose first line is the password of the role in `database`."
+        ).with {
+            $0.isPath = true
+        },
     ]
 
     private static let keys: [Setting] = [

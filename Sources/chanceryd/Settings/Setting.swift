@@ -14,6 +14,8 @@ struct Setting: Sendable {
     var isList = false
     var isPath = false
     var isSecret = false
+    /// A wrong value is not repeated in messages: there may be a password in it.
+    var mayHoldSecret = false
     /// Has a flag of its own name; any other key is reached by `--set KEY=VALUE`.
     var hasFlag = false
     var place = Place.anywhere

@@ -41,6 +41,10 @@ struct Settings: Sendable, Equatable {
     var website: String?
     var caaIdentities: [String] = []
 
+    /// nil: `chancery.sqlite` in the data folder.
+    var database: String?
+    var databasePasswordFile: String?
+
     var passphraseFile: String?
     var passphraseEnvironment: String?
     var passphraseCredential: String?

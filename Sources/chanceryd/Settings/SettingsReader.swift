@@ -83,7 +83,7 @@ struct LoadedSettings: Sendable {
         guard !values.isEmpty || setting.isList else { return }
         let absolute = setting.isPath ? values.map { $0.hasPrefix("/") || $0.isEmpty ? $0 : "\(base)/\($0)" } : values
         for (value, bad) in setting.take(absolute, &settings) {
-            let shown = setting.isSecret ? "the value" : "\"\(value.printable(limit: 80))\""
+            let shown = setting.isSecret || setting.mayHoldSecret ? "the value" : "\"\(value.printable(limit: 80))\""
             faults.append(
                 SettingsFault(place: place, message: "\(subject)\(shown) is not allowed", remedy: "write \(bad.wanted)"))
         }

@@ -105,7 +105,13 @@ final class House {
     private(set) var store: AuthorityStore
     private(set) var authority: CertificateAuthority
 
-    init(policy: AuthorityPolicy = AuthorityPolicy(), permitted: [String]? = nil, years: Double = 20) async throws {
+    private let database: DatabaseLocation
+
+    /// - Parameter database: nil: a SQLite file in the folder.
+    init(
+        policy: AuthorityPolicy = AuthorityPolicy(), permitted: [String]? = nil, years: Double = 20,
+        database: DatabaseLocation? = nil
+    ) async throws {
         let memory = "/dev/shm"
         let base = FileManager.default.isWritableFile(atPath: memory) ? memory : NSTemporaryDirectory()
         folder = "\(base)/authority-\(UUID().uuidString)"
@@ -113,7 +119,8 @@ final class House {
         time = SimulatedTime()
         self.policy = policy
         hierarchy = try await Hierarchy(now: time.now, permitted: permitted, years: years)
-        store = try await AuthorityStore.open(path: folder + "/db.sqlite", now: time.now)
+        self.database = database ?? .sqlite(path: folder + "/db.sqlite")
+        store = try await AuthorityStore.open(self.database, now: time.now)
         authority = try Self.authority(store, hierarchy, policy, world, time)
     }
 
@@ -124,7 +131,7 @@ final class House {
         await authority.validations.settled()
         await authority.issuances.settled()
         await store.close()
-        store = try await AuthorityStore.open(path: folder + "/db.sqlite", now: time.now)
+        store = try await AuthorityStore.open(database, now: time.now)
         authority = try Self.authority(store, hierarchy, policy, world, time)
     }
 

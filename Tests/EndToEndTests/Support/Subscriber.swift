@@ -18,12 +18,19 @@ struct Subscriber: Sendable {
             .account
     }
 
+    init(_ account: ACMEAccount) { self.account = account }
+
     static func client(_ authority: TestAuthority, trusting roots: String? = nil, isPatient: Bool = true) throws -> ACMEClient {
+        try client(authority.directory, root: roots ?? authority.root, isPatient: isPatient)
+    }
+
+    /// - Parameter root: the file of the root to trust.
+    static func client(_ directory: String, root: String, isPatient: Bool = true) throws -> ACMEClient {
         var configuration = ACMEClient.Configuration(product: "end-to-end/1")
-        configuration.trustRoots = [try String(contentsOfFile: roots ?? authority.root, encoding: .utf8)]
+        configuration.trustRoots = [try String(contentsOfFile: root, encoding: .utf8)]
         configuration.patience = .seconds(20)
         if !isPatient { configuration.longestPause = .zero }
-        return try ACMEClient(directory: authority.directory, configuration: configuration)
+        return try ACMEClient(directory: directory, configuration: configuration)
     }
 
     /// Answers one challenge of each authorization of an order and waits until all are decided, for better or worse.

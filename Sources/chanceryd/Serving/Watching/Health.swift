@@ -135,9 +135,18 @@ extension ReadinessCheck {
             switch error.kind {
             case .busy: ("The database is busy.", "Look at the load; another process may hold the database.")
             case .full: ("The disk is full.", "Make room; nothing acknowledged is lost, and the server goes on by itself.")
+            case .shortage:
+                (
+                    "File descriptors or memory ran out.",
+                    "Raise LimitNOFILE or the memory limit of the unit; the server goes on by itself."
+                )
             case .readOnly: ("The database cannot be written.", "Give the data folder to the user who runs chanceryd.")
-            case .device: ("Reading or writing failed below the database.", "Look at the disk.")
+            case .device:
+                ("Reading or writing failed below the database.", "Look at the disk; the server ends itself, to be started anew.")
             case .corrupt: ("The database is damaged.", "Stop the server and put a backup back.")
+            case .unavailable, .unknownOutcome:
+                ("The database server does not answer.", "Start it, or promote its standby; the server goes on by itself.")
+            case .unsuitable: ("The database server is not set up to be relied on.", "See the log for the setting.")
             case .closed: ("The database is closed.", "Wait until the server has stopped or started.")
             case .conflict, .notFound, .inUse, .missing, .newerSchema, .olderSchema, .broken:
                 ("The database does not do what it is asked.", "See the log for the error.")
