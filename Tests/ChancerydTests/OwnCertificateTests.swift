@@ -23,7 +23,7 @@ struct OwnCertificateTests {
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
         let port = listen.bound.port
         let wiring = Wiring(
-            folder: folder, settings: settings,
+            folder: folder, database: try databaseLocation(settings, folder, environment: [:]), settings: settings,
             addresses: Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: "test"),
             listen: listen.bound, httpListen: httpListen.bound, metricsListen: nil, around: time.surroundings,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))

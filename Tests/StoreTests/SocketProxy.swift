@@ -62,7 +62,7 @@ final class SocketProxy: Sendable {
 
     private func serve(_ client: CInt) {
         let upstream = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0)
-        let connected = (try? Self.withAddress(server) { connect(upstream, $0, $1) == 0 }) ?? false
+        let connected = Self.withAddress(server) { connect(upstream, $0, $1) == 0 }
         guard connected else {
             _ = (close(client), close(upstream))
             return

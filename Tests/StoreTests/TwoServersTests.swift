@@ -101,6 +101,7 @@ struct TwoServersTests {
             switch outcome {
             case .begun: #expect(whole?.order.status == .processing)
             case .already(let status, _): #expect(status == .invalid && whole?.order.status == .pending)
+            case .unusable: Issue.record("nothing was said of the key")
             }
         }
     }

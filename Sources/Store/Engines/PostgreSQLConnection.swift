@@ -40,15 +40,14 @@ final class PostgreSQLConnection: @unchecked Sendable {
             }
         }
         guard let opened else { throw PostgreSQLFailure(state: "", message: "out of memory", isLost: true) }
+        // From here on every property has its value, so that a throw ends in `deinit`, which closes.
         connection = opened
         guard PQstatus(opened) == CONNECTION_OK else {
             let message = Self.line(PQerrorMessage(opened))
-            PQfinish(opened)
             throw PostgreSQLFailure(state: Self.state(ofRefusal: message), message: message, isLost: true)
         }
         notices.listen(to: opened)
         guard PQsetnonblocking(opened, 1) == 0, PQenterPipelineMode(opened) == 1 else {
-            PQfinish(opened)
             throw PostgreSQLFailure(state: "", message: "libpq refuses pipeline mode", isLost: true)
         }
     }
@@ -246,7 +245,7 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// "not available".
     private static func state(ofRefusal message: String) -> String {
         if message.contains("does not exist") && message.contains("database") { return "3D000" }
-        let words = ["password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed"]
+        let words = ["password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed", "certificate"]
         return words.contains(where: message.contains) ? "28000" : ""
     }
 }

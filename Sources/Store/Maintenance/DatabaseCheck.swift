@@ -1,4 +1,5 @@
-package import Foundation
+internal import ACME
+internal import Foundation
 
 /// What a check found in one table.
 package struct DatabaseFinding: Sendable, Equatable {

@@ -1,5 +1,5 @@
 internal import Crypto
-package import Foundation
+internal import Foundation
 
 /// What one table became.
 package struct CopiedTable: Sendable, Equatable {
