@@ -40,7 +40,7 @@ struct LoadTests {
 
     @Test(arguments: [(0, 160), (60, 160), (90, 120), (120, 80), (150, 40), (180, 0), (5000, 0)])
     func `the further behind an event loop is, the fewer beginnings are let in`(milliseconds: Int, of160: Int) {
-        let admission = Admission(LoadLimits())
+        let admission = Admission(limits { $0.delays = (.milliseconds(60), .milliseconds(180)) })
         var taken = 0
         for _ in 0..<160 where admission.enter(.beginning, delay: .milliseconds(milliseconds)) {
             taken += 1

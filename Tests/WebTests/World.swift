@@ -67,6 +67,8 @@ final class World: Sendable {
         settings.maximumConnections = maximumConnections
         settings.maximumConnectionsPerAddress = maximumPerAddress
         (settings.load, settings.proxies) = (load, proxies)
+        // A busy machine's delays are not what these tests are about.
+        settings.load.delays = (.seconds(60), .seconds(120))
         if isPlain { settings.plainListen = .init(host: "127.0.0.1", port: 0) }
         settings.termsOfService = terms
         settings.name = "Test <CA>"

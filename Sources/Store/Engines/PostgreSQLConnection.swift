@@ -245,7 +245,10 @@ final class PostgreSQLConnection: @unchecked Sendable {
     /// "not available".
     private static func state(ofRefusal message: String) -> String {
         if message.contains("does not exist") && message.contains("database") { return "3D000" }
-        let words = ["password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed", "certificate"]
+        let words = [
+            "password authentication failed", "no password supplied", "no pg_hba.conf entry", "authentication failed",
+            "certificate",
+        ]
         return words.contains(where: message.contains) ? "28000" : ""
     }
 }

@@ -38,7 +38,10 @@ struct PostgreSQLFailure: Error, Sendable, Equatable {
         default:
             switch state.prefix(2) {
             case "23": .conflict(message)
-            case "28": .unsuitable("\(message): put the password in PGPASSFILE or database-password-file, or look at pg_hba.conf and the certificates")
+            case "28":
+                .unsuitable(
+                    "\(message): put the password in PGPASSFILE or database-password-file, or look at pg_hba.conf and the certificates"
+                )
             case "08", "57", "53", "58": .unavailable("\(message) (\(place))")
             default: .broken("\(message) [\(state)]")
             }

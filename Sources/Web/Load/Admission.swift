@@ -7,7 +7,7 @@ package struct LoadLimits: Sendable {
     package var beginning = 256
     package var all = 4096
     /// Beginnings are refused in a rising share from one delay of the event loop to the other.
-    package var delays: (from: Duration, to: Duration) = (.milliseconds(60), .milliseconds(180))
+    package var delays: (from: Duration, to: Duration) = (.milliseconds(250), .milliseconds(750))
 
     package init() {}
 }

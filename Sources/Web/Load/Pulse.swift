@@ -4,7 +4,7 @@ internal import NIOCore
 /// should fire every 20 ms. Touched on its loop only.
 final class Pulse {
     /// New handshakes wait from this delay on.
-    static let swamped: Duration = .milliseconds(100)
+    static let swamped: Duration = .milliseconds(400)
     private static let interval: TimeAmount = .milliseconds(20)
     /// A single late beat is a whim of the scheduler; only what stands so long, and for two beats at least, is a queue.
     private static let memory: TimeAmount = .milliseconds(150)
