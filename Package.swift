@@ -25,6 +25,7 @@ let nio: [Target.Dependency] = [
 ]
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let tracing: Target.Dependency = .product(name: "Tracing", package: "swift-distributed-tracing")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -60,34 +61,40 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
     ],
     targets: [
         .systemLibrary(name: "CUnbound", providers: [.apt(["libunbound-dev"])]),
         .systemLibrary(name: "CIdn2", providers: [.apt(["libidn2-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
+        room("Faults", []),
+        room("Measures", [tracing]),
         room("ACME", crypto + ["CIdn2"]),
         room("PKIX", crypto + x509),
         room("DNS", ["CUnbound"]),
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(
             "Store",
-            [.product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging, "ACME"]),
+            [
+                .product(name: "GRDB", package: "GRDB.swift"), .product(name: "GRDBSQLite", package: "GRDB.swift"), logging,
+                "ACME", "Measures", "Faults",
+            ]),
         room("Signing", crypto + x509 + ["PKIX"]),
-        room("Authority", crypto + [logging, lifecycle, "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room("Authority", crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
             crypto + nio + [
                 .product(name: "HummingbirdCore", package: "hummingbird"),
-                logging, lifecycle, "ACME", "PKIX", "Store", "Authority",
+                logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority",
             ]),
         command(
             "chanceryd",
             crypto + nio + [
                 .product(name: "Yams", package: "Yams"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
-                arguments, logging, lifecycle,
-                "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
+                arguments, logging, lifecycle, tracing,
+                "Faults", "Measures", "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
             ]),
 
         room(
@@ -97,21 +104,28 @@ let package = Package(
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        suite("FaultsTests", ["Faults", "TestSupport"]),
+        suite(
+            "MeasuresTests",
+            ["Measures", "TestSupport", .product(name: "InMemoryTracing", package: "swift-distributed-tracing"), tracing]),
         suite("ACMETests", crypto + ["ACME", "TestSupport"]),
         suite("PKIXTests", crypto + x509 + ["PKIX", "TestSupport"]),
         suite("DNSTests", ["DNS", "TestSupport"]),
         suite("ValidationTests", crypto + x509 + nio + ["Validation", "ACME", "DNS", "PKIX", "TestSupport"]),
-        suite("StoreTests", ["Store", "ACME", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
+        suite("StoreTests", ["Store", "Measures", "ACME", "TestSupport", .product(name: "GRDB", package: "GRDB.swift")]),
         suite("SigningTests", crypto + ["Signing", "PKIX", "TestSupport"]),
         suite(
             "AuthorityTests",
-            crypto + x509 + [logging, "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "DNS", "TestSupport"]),
+            crypto + x509 + [
+                logging, "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "DNS", "TestSupport",
+            ]),
         suite(
             "WebTests",
             crypto + nio + [
-                logging, lifecycle, "Web", "Authority", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
+                logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
+                "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, "chanceryd", "Authority", "PKIX", "Signing", "TestSupport"]),
+        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),

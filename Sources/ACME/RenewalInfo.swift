@@ -4,6 +4,7 @@ public import struct Foundation.Date
 public struct RenewalInfo: Sendable, Equatable, Codable {
     /// When to renew: at a random instant in it, at once if it has passed.
     public struct Window: Sendable, Equatable, Codable {
+        /// May lie in the past.
         public var start: Date
         /// Later than `start`; a client treats anything else as no answer.
         public var end: Date
@@ -12,6 +13,7 @@ public struct RenewalInfo: Sendable, Equatable, Codable {
         public init(start: Date, end: Date) { (self.start, self.end) = (start, end) }
     }
 
+    /// As of now; it may move.
     public var suggestedWindow: Window
     /// URL of a page that tells a person why the window is where it is.
     public var explanationURL: String?

@@ -31,6 +31,10 @@ package struct AuthorityPolicy: Sendable {
     package var validationConcurrency = 64
     /// How long a duty belongs to who took it; more than one query with its deadline and the longest wait.
     package var lease: Duration = .seconds(60)
+    /// How long a request that looks at a challenge is held while its target is being asked, so that it can say how that ended.
+    package var queryWait: Duration = .seconds(1)
+    /// How many such requests are held at a time; more are answered at once.
+    package var heldLooks = 1_000
     /// How long a finalize request is held for its certificate before it is answered with `processing`.
     package var issuanceWait: Duration = .seconds(5)
     /// From thisUpdate to nextUpdate; a new list is signed at half of it.

@@ -20,30 +20,54 @@ package final class CertificateAuthority: Sendable {
     /// Keeps the revocation list current.
     package let publisher: Publisher
     package let sweeper: Sweeper
+    /// Gives and takes the nonces of requests.
+    package let nonces: any NonceBook
+    /// Only where other servers may share the database.
+    package let heart: Heart?
     let store: AuthorityStore
     let around: Surroundings
     let log: Logger
     let consent: Consent
-    let accounts = AccountCache(capacity: 10_000, lifetime: 10)
+    let deadlines: Deadlines
+    let measures = AuthorityMeasures()
+    let accounts: AccountCache
+    let earlierLists = EarlierLists()
 
     /// - Parameters:
     ///   - validate: asks the target of a challenge, within its own deadline.
+    ///   - name: of this server, for people who look after several.
     ///   - logger: receives constant messages whose metadata names request, account, order and serial; never a key or token.
     package init(
         store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy = AuthorityPolicy(),
         validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>, surroundings: Surroundings = .real,
-        logger: Logger
+        name: String = "", logger: Logger
     ) {
         var policy = policy
         policy.issuerConstraints = issuer.description.permittedNames
         (self.store, self.issuer, self.policy, around, log) = (store, issuer, policy, surroundings, logger)
         consent = Consent(key: surroundings.random(32))
+        deadlines = Deadlines(uptime: surroundings.uptime, sleep: surroundings.sleep)
         let owner = surroundings.random(8).hex
-        let shop = Shop(store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner)
-        validations = ValidationWorker(shop, validate: validate)
+        let shop = Shop(
+            store: store, issuer: issuer, urls: urls, policy: policy, around: surroundings, log: logger, owner: owner,
+            measures: measures)
+        validations = ValidationWorker(shop, deadlines: deadlines, validate: validate)
         issuances = IssuanceWorker(shop)
         publisher = Publisher(shop)
         sweeper = Sweeper(shop)
+        accounts = AccountCache(capacity: 10_000, lifetime: 10)
+        if store.isShared {
+            let shared = SharedNonces(store, surroundings, logger) { [accounts] in accounts.observe($0) }
+            nonces = shared
+            heart = Heart(shop, name: name) { () async throws(StoreError) in
+                try await shared.refresh()
+            } takeOver: { [validations, issuances] in
+                await validations.claim(at: surroundings.now())
+                issuances.wake()
+            }
+        } else {
+            (nonces, heart) = (NonceOffice(), nil)
+        }
     }
 }
 
@@ -57,16 +81,19 @@ struct Shop: Sendable {
     let log: Logger
     /// This process, in the store's leases.
     let owner: String
+    let measures: AuthorityMeasures
     private let clock = ClockWatch()
 
     init(
         store: AuthorityStore, issuer: Issuer, urls: PublicationURLs, policy: AuthorityPolicy, around: Surroundings, log: Logger,
-        owner: String
+        owner: String, measures: AuthorityMeasures
     ) {
         (self.store, self.issuer, self.urls, self.policy) = (store, issuer, urls, policy)
-        (self.around, self.log, self.owner) = (around, log, owner)
+        (self.around, self.log, self.owner, self.measures) = (around, log, owner, measures)
     }
 
+    /// Whether other servers may be at work on the same database.
+    var isShared: Bool { store.isShared }
     var leaseEnd: Date { around.now().addingTimeInterval(policy.lease.inSeconds) }
     func newID() -> RecordID { around.newID() }
 

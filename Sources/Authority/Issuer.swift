@@ -16,6 +16,8 @@ package struct Issuer: Sendable {
     /// DER, the issuer first, the trust anchor left out: what follows the leaf in a download.
     package let chain: [[UInt8]]
     package let root: Certificate509
+    /// Other ways to a root, by the number that their URLs bear: 1 to 9.
+    package var alternates: [Int: AlternateChain] = [:]
     let signer: any Signer
 
     /// - Parameters:

@@ -56,7 +56,7 @@ extension Refusal {
     /// The store's trouble as seen from outside.
     init(_ error: StoreError) {
         switch error {
-        case .busy, .closed: self = .unavailable(retryAfter: 5)
+        case .busy, .closed, .shortage: self = .unavailable(retryAfter: 5)
         case .full, .device, .readOnly: self = .unavailable(retryAfter: 60)
         case .conflict, .notFound, .corrupt, .inUse, .missing, .newerSchema, .olderSchema, .broken: self = .broken
         }

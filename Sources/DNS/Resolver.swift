@@ -1,11 +1,10 @@
-internal import Dispatch
 internal import Foundation
 
 /// Questions to the DNS. Every lookup is fresh (nothing is cached from one to the next), bounded in time, follows CNAMEs, and takes
 /// the name as it stands: no search domain is ever appended. Truncated answers are asked again over TCP.
 package final class Resolver: Sendable {
     private let unbound: Unbound
-    private let patience: DispatchTimeInterval
+    private let patience: Duration
 
     /// - Parameters:
     ///   - servers: `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`, loopback included: resolvers, or authoritative servers of all zones
@@ -24,15 +23,12 @@ package final class Resolver: Sendable {
 
     private init(_ unbound: Unbound, _ patience: Duration) {
         self.unbound = unbound
-        let (seconds, attoseconds) = patience.components
-        self.patience = .milliseconds(Int(clamping: min(max(seconds, 0), 3600) * 1000 + attoseconds / 1_000_000_000_000_000))
+        self.patience = patience
     }
 
     /// The AAAA and A records, IPv6 first. One of the two questions may fail as long as the other brings an address.
     package func addresses(of name: String) async throws(LookupFailure) -> [IPAddress] {
-        async let six = ask(name, .aaaa)
-        async let four = ask(name, .a)
-        let answers = await [six, four]
+        let answers = await ask(name, [.aaaa, .a])
         var found: [IPAddress] = []
         var failures: [LookupFailure] = []
         for answer in answers {
@@ -50,17 +46,19 @@ package final class Resolver: Sendable {
 
     /// The TXT records, the strings of each joined (RFC 8555 section 8.4 needs that; at most 64 KiB in all).
     package func txt(_ name: String) async throws(LookupFailure) -> [[UInt8]] {
-        try await ask(name, .txt).get().compactMap(Self.joined)
+        try await ask(name, [.txt])[0].get().compactMap(Self.joined)
     }
 
-    private func ask(_ name: String, _ type: RecordType) async -> Result<[[UInt8]], LookupFailure> {
+    /// - Returns: as many as there are types, in their order.
+    private func ask(_ name: String, _ types: [RecordType]) async -> [Result<[[UInt8]], LookupFailure>] {
         // Backslash and NUL mean something to libunbound's parser and to C; no host name needs them.
         let plain = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }
         guard plain, !name.isEmpty, name.utf8.count <= 254 else {
-            return .failure(
-                LookupFailure(.noSuchName, name: name, type: type.mnemonic, reason: "it is not a name the DNS can hold"))
+            return types.map {
+                .failure(LookupFailure(.noSuchName, name: name, type: $0.mnemonic, reason: "it is not a name the DNS can hold"))
+            }
         }
-        return await unbound.ask(name, type, within: patience)
+        return await unbound.ask(name, types, within: patience)
     }
 
     /// A TXT record's character strings in one piece (RFC 1035 section 3.3.14); nil if the lengths do not add up.

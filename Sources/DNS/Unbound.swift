@@ -1,5 +1,5 @@
 internal import CUnbound
-internal import Dispatch
+internal import Foundation
 internal import Glibc
 internal import Synchronization
 
@@ -20,9 +20,9 @@ enum RecordType: CInt, Sendable {
     }
 }
 
-/// The one owner of libunbound's context. Its calls and callbacks run on `queue` alone; the network lives on a thread of libunbound's
-/// own, which reports through a pipe. Hence unchecked: everything mutable, of `Lookup` too, is touched on `queue` only.
-final class Unbound: @unchecked Sendable {
+/// The one owner of libunbound's context. The network lives on a thread of libunbound's own, which reports through a pipe to the thread
+/// that is made here; questions are put to it from wherever they come. libunbound locks its context itself.
+final class Unbound: Sendable {
     /// Where the answers come from.
     enum Source {
         /// `ADDRESS` or `ADDRESS@PORT`, at least one; and whether the names of `/etc/hosts` come first.
@@ -31,9 +31,8 @@ final class Unbound: @unchecked Sendable {
         case records([String])
     }
 
-    private let handle: OpaquePointer
-    private let queue = DispatchQueue(label: "dns")
-    private let answers: any DispatchSourceRead
+    private nonisolated(unsafe) let handle: OpaquePointer
+    private let watch: Watch
 
     /// A lookup leaves nothing behind for the next: a client that repairs a record and tries again gets the new one at once. The time
     /// to live alone does not do that: failures, and answers without an SOA, live 5 seconds whatever is set, but for `forward-no-cache`.
@@ -60,14 +59,15 @@ final class Unbound: @unchecked Sendable {
         let made = Self.gate.withLock { _ in Self.make(source) }
         let handle = try made.get()
         self.handle = handle
-        answers = DispatchSource.makeReadSource(fileDescriptor: ub_fd(handle), queue: queue)
-        answers.setEventHandler { [weak self] in self?.process() }
-        nonisolated(unsafe) let last = handle
-        answers.setCancelHandler { Self.gate.withLock { _ in ub_ctx_delete(last) } }
-        answers.resume()
+        watch = try Watch()
+        nonisolated(unsafe) let shared = handle
+        Thread.detachNewThread { [watch] in
+            watch.attend(shared)
+            Self.gate.withLock { _ in ub_ctx_delete(shared) }
+        }
     }
 
-    deinit { answers.cancel() }
+    deinit { watch.stop() }
 
     private static func make(_ source: Source) -> Result<OpaquePointer, ResolverError> {
         guard let handle = ub_ctx_create() else { return .failure(.unbound("out of memory")) }
@@ -115,106 +115,123 @@ final class Unbound: @unchecked Sendable {
         return written == bytes.count ? ub_ctx_config(handle, "/proc/self/fd/\(ends[0])") : UB_READFILE.rawValue
     }
 
-    /// Asks once. Ends after `patience`, or when the task is cancelled, whatever the network does.
-    func ask(_ name: String, _ type: RecordType, within patience: DispatchTimeInterval) async -> Result<[[UInt8]], LookupFailure>
-    {
-        let lookup = Lookup(name, type)
+    /// Asks for each of the types at once. Ends after `patience`, or when the task is cancelled, whatever the network does.
+    func ask(_ name: String, _ types: [RecordType], within patience: Duration) async -> [Inquiry.Outcome] {
+        let inquiry = Inquiry(name, types)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                queue.async { self.start(lookup, continuation, within: patience) }
+                inquiry.wait(continuation)
+                for index in types.indices where !inquiry.isDone(index) { start(inquiry, index) }
+                watch.add(inquiry, until: .now + patience)
             }
         } onCancel: {
-            queue.async { self.abandon(lookup, lookup.failure(.cancelled, "the validation ended first")) }
+            inquiry.abandon(.cancelled, "the validation ended first") { ub_cancel(handle, $0) == 0 }
         }
     }
 
-    private func start(_ lookup: Lookup, _ continuation: Lookup.Continuation, within patience: DispatchTimeInterval) {
-        lookup.continuation = continuation
-        if let early = lookup.outcome { return lookup.finish(early) }
+    private func start(_ inquiry: Inquiry, _ index: Int) {
         // The callback takes this reference back. Where it is never called (an error here, a cancellation), we do.
-        let retained = Unmanaged.passRetained(lookup)
+        let ticket = Unmanaged.passRetained(Inquiry.Ticket(inquiry, index))
         var id: CInt = 0
         let status = ub_resolve_async(
-            handle, lookup.name, lookup.type.rawValue, 1, retained.toOpaque(),
+            handle, inquiry.name, inquiry.types[index].rawValue, 1, ticket.toOpaque(),
             { argument, status, result in
                 if let argument {
-                    let lookup = Unmanaged<Lookup>.fromOpaque(argument).takeRetainedValue()
-                    lookup.finish(lookup.read(status, result?.pointee))
+                    let ticket = Unmanaged<Inquiry.Ticket>.fromOpaque(argument).takeRetainedValue()
+                    let (inquiry, index) = (ticket.inquiry, ticket.index)
+                    inquiry.finish(index, inquiry.outcome(index, status, result?.pointee))
                 }
                 ub_resolve_free(result)
             }, &id)
         guard status == 0 else {
-            retained.release()
-            return lookup.finish(lookup.read(status, nil))
+            ticket.release()
+            return inquiry.finish(index, inquiry.outcome(index, status, nil))
         }
-        lookup.id = id
-        let bell = DispatchWorkItem { [weak self, weak lookup] in
-            guard let lookup else { return }
-            self?.abandon(lookup, lookup.failure(.timeout, "no answer came in time"))
-        }
-        lookup.bell = bell
-        queue.asyncAfter(deadline: .now() + patience, execute: bell)
+        inquiry.runs(index, id, ticket)
     }
-
-    private func abandon(_ lookup: Lookup, _ why: LookupFailure) {
-        guard lookup.outcome == nil else { return }
-        if let id = lookup.id, ub_cancel(handle, id) == 0 { Unmanaged.passUnretained(lookup).release() }
-        lookup.finish(.failure(why))
-    }
-
-    private func process() { _ = ub_process(handle) }
 }
 
-/// One question on its way.
-private final class Lookup: @unchecked Sendable {
-    typealias Outcome = Result<[[UInt8]], LookupFailure>
-    typealias Continuation = CheckedContinuation<Outcome, Never>
-    let name: String
-    let type: RecordType
-    var continuation: Continuation?
-    var outcome: Outcome?
-    var id: CInt?
-    var bell: DispatchWorkItem?
-
-    init(_ name: String, _ type: RecordType) { (self.name, self.type) = (name, type) }
-
-    func finish(_ outcome: Outcome) {
-        self.outcome = outcome
-        bell?.cancel()
-        bell = nil
-        continuation?.resume(returning: outcome)
-        continuation = nil
+/// The thread that takes libunbound's answers, and ends inquiries whose time is over.
+private final class Watch: Sendable {
+    private struct State {
+        /// All waits are about as long, so that the first to begin is the first to end.
+        var inquiries: [(inquiry: Inquiry, due: ContinuousClock.Instant)] = []
+        /// Asleep until an answer comes, for nobody waits for one.
+        var isIdle = false
+        var isStopped = false
     }
 
-    func failure(_ kind: LookupFailure.Kind, _ reason: String) -> LookupFailure {
-        LookupFailure(kind, name: name, type: type.mnemonic, reason: reason)
+    private let state = Mutex(State())
+    private let wakeReader: CInt
+    private let wakeWriter: CInt
+
+    init() throws(ResolverError) {
+        var ends: [CInt] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw .unbound("no file descriptors left") }
+        for end in ends {
+            _ = fcntl(end, F_SETFD, FD_CLOEXEC)
+            _ = fcntl(end, F_SETFL, O_NONBLOCK)
+        }
+        (wakeReader, wakeWriter) = (ends[0], ends[1])
     }
 
-    func read(_ status: CInt, _ result: ub_result?) -> Outcome {
-        guard status == 0, let result else {
-            return .failure(failure(.serverFailure, "no server could be asked (\(String(cString: ub_strerror(status))))"))
+    deinit {
+        _ = close(wakeReader)
+        _ = close(wakeWriter)
+    }
+
+    func add(_ inquiry: Inquiry, until due: ContinuousClock.Instant) {
+        let wasIdle = state.withLock { state in
+            state.inquiries.append((inquiry, due))
+            defer { state.isIdle = false }
+            return state.isIdle
         }
-        if result.bogus != 0 {
-            let why = result.why_bogus.map { String(cString: $0) } ?? "bogus"
-            return .failure(failure(.bogus, "the answer's signatures do not hold (DNSSEC: \(why))"))
+        if wasIdle { wake() }
+    }
+
+    func stop() {
+        state.withLock { $0.isStopped = true }
+        wake()
+    }
+
+    private func wake() {
+        var byte: UInt8 = 0
+        // A full pipe wakes as well.
+        _ = write(wakeWriter, &byte, 1)
+    }
+
+    /// Returns once it is told to stop.
+    func attend(_ handle: OpaquePointer) {
+        var ends = [
+            pollfd(fd: ub_fd(handle), events: Int16(POLLIN), revents: 0), pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
+        ]
+        while let pause = pause() {
+            _ = poll(&ends, nfds_t(ends.count), pause)
+            if ends[1].revents != 0 {
+                var bytes = [UInt8](repeating: 0, count: 64)
+                while read(wakeReader, &bytes, bytes.count) == bytes.count {}
+            }
+            if ends[0].revents != 0 { _ = ub_process(handle) }
+            for inquiry in overdue() { inquiry.abandon(.timeout, "no answer came in time") { ub_cancel(handle, $0) == 0 } }
         }
-        if result.nxdomain != 0 { return .failure(failure(.noSuchName, "the name does not exist (NXDOMAIN)")) }
-        switch result.rcode {
-        case 0: break
-        case 2: return .failure(failure(.serverFailure, "its servers failed or did not answer (SERVFAIL)"))
-        case 5: return .failure(failure(.serverFailure, "its servers refused the question (REFUSED)"))
-        default: return .failure(failure(.serverFailure, "its servers answered with error \(result.rcode)"))
+    }
+
+    /// Milliseconds until somebody's time may be over, coarsely; nil: the end.
+    private func pause() -> CInt? {
+        state.withLock { state in
+            if state.isStopped { return nil }
+            state.inquiries.removeFirst(state.inquiries.prefix { $0.inquiry.isDone }.count)
+            state.isIdle = state.inquiries.isEmpty
+            return state.isIdle ? -1 : 100
         }
-        guard result.havedata != 0, let data = result.data, let lengths = result.len else {
-            return .failure(failure(.noData, "the name has no such record"))
+    }
+
+    private func overdue() -> [Inquiry] {
+        let now = ContinuousClock.now
+        return state.withLock { state in
+            let count = state.inquiries.prefix { $0.due <= now }.count
+            defer { state.inquiries.removeFirst(count) }
+            return state.inquiries.prefix(count).map(\.inquiry)
         }
-        var records: [[UInt8]] = []
-        var index = 0
-        while let record = data[index] {
-            let octets = UnsafeRawBufferPointer(start: record, count: Int(lengths[index]))
-            records.append(Array(octets))
-            index += 1
-        }
-        return .success(records)
     }
 }

@@ -1,4 +1,5 @@
 package import Foundation
+internal import Measures
 internal import Synchronization
 
 /// What must survive. Its methods are the authority's verbs, one transaction each; when one returns, it is on disk.
@@ -11,15 +12,21 @@ package final class AuthorityStore: Sendable {
         case tool
     }
 
+    /// Whether other servers may be at work on the same database.
+    package var isShared: Bool { false }
+
     let engine: any Engine
     let queue: CommitQueue
+    let measures: StoreMeasures
     let sweepCursor = Mutex(SweepCursor())
+    let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
     private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
         self.engine = engine
         self.lock = Mutex(lock)
-        queue = CommitQueue(engine, capacity: capacity)
+        measures = StoreMeasures()
+        queue = CommitQueue(engine, capacity: capacity, measures: measures)
     }
 
     /// - Parameters:
@@ -37,7 +44,8 @@ package final class AuthorityStore: Sendable {
             guard FileManager.default.fileExists(atPath: path) else { throw .missing(path: path) }
             lock = nil
         }
-        return try await open(SQLiteEngine(path: path), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
+        return try await open(
+            SQLiteEngine(path: path, settling: mode == .serve), path: path, lock: lock, mode: mode, now: now, capacity: capacity)
     }
 
     static func open(
@@ -62,20 +70,57 @@ package final class AuthorityStore: Sendable {
         lock.withLock { $0 = nil }
     }
 
+    /// Why this store will commit nothing any more; the process should end, and a new one look at what is on the device.
+    package var failure: StoreError? { engine.failure }
+
     package var statistics: CommitStatistics { queue.statistics }
 
     /// Runs `verb` in a transaction that it may share with others. Cancelling the caller stops nothing.
+    /// - Parameter name: of the verb, for traces.
     @discardableResult
     func commit<T: Sendable>(
-        _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
+        name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await queue.commit(verb)
+        let began = ContinuousClock.now
+        do throws(StoreError) {
+            let value = try await Trace.span("store.write " + verbName(name)) { () async throws(StoreError) in
+                try await queue.commit(verb)
+            }
+            measures.writes.observe(began.duration(to: .now))
+            return value
+        } catch {
+            measures.errors.add(error.kind)
+            throw error
+        }
     }
 
-    /// - Parameter snapshot: needed where more than one statement must see the same state.
-    func read<T: Sendable>(
-        snapshot: Bool = false, _ body: (any Session) throws(StoreError) -> T
+    /// The same for what a crash of the database may undo: seen by everybody when it returns, but perhaps not on disk.
+    @discardableResult
+    func commitLightly<T: Sendable>(
+        name: String = #function, _ verb: @escaping @Sendable (any Session) throws(StoreError) -> T
     ) async throws(StoreError) -> T {
-        try await engine.read(snapshot: snapshot, body)
+        try await commit(name: name, verb)
+    }
+
+    /// - Parameters:
+    ///   - snapshot: needed where more than one statement must see the same state.
+    ///   - name: of the verb, for traces.
+    func read<T: Sendable>(
+        snapshot: Bool = false, name: String = #function, _ body: (any Session) throws(StoreError) -> T
+    ) async throws(StoreError) -> T {
+        let began = ContinuousClock.now
+        do throws(StoreError) {
+            let value = try await Trace.span("store.read " + verbName(name)) { () async throws(StoreError) in
+                try await engine.read(snapshot: snapshot, body)
+            }
+            measures.reads.observe(began.duration(to: .now))
+            return value
+        } catch {
+            measures.errors.add(error.kind)
+            throw error
+        }
     }
 }
+
+/// `createOrder(_:_:)` without what stands in brackets.
+private func verbName(_ function: String) -> Substring { function.prefix { $0 != "(" } }

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Measures
 internal import Synchronization
 
 /// Group commit: whatever verbs wait while one transaction becomes durable ride together in the next.
@@ -22,13 +23,14 @@ final class CommitQueue: Sendable {
     private let capacity: Int
     private let largest: Int
     private let state = Mutex(State())
+    private let measures: StoreMeasures
     private let thread = DispatchQueue(label: "store.commit")
 
     /// - Parameters:
     ///   - capacity: verbs that may wait; more are refused as `busy`.
     ///   - largest: verbs in one transaction.
-    init(_ engine: any Engine, capacity: Int = 4096, largest: Int = 256) {
-        (self.engine, self.capacity, self.largest) = (engine, capacity, largest)
+    init(_ engine: any Engine, capacity: Int = 4096, largest: Int = 256, measures: StoreMeasures = StoreMeasures()) {
+        (self.engine, self.capacity, self.largest, self.measures) = (engine, capacity, largest, measures)
     }
 
     /// Returns when the verb is on disk.
@@ -83,7 +85,10 @@ final class CommitQueue: Sendable {
 
     private func drain() {
         while let jobs = takeJobs() {
+            let began = ContinuousClock.now
             let outcomes = engine.commit(jobs.map(\.verb))
+            measures.commits.observe(began.duration(to: .now))
+            measures.verbs.add(jobs.count)
             state.withLock { state in
                 state.commits += 1
                 state.verbs += jobs.count

@@ -176,7 +176,51 @@ package struct StoredRevocation: Sendable, Equatable {
     package var serial: [UInt8]
     package var at: Date
     package var reason: Int?
-    package init(serial: [UInt8], at: Date, reason: Int?) { (self.serial, self.at, self.reason) = (serial, at, reason) }
+    package var place: RevocationPlace
+
+    package init(serial: [UInt8], at: Date, reason: Int?, place: RevocationPlace) {
+        (self.serial, self.at, self.reason, self.place) = (serial, at, reason, place)
+    }
+}
+
+/// Where a revocation stands among its issuer's, those that leave the list first in front.
+package struct RevocationPlace: Sendable, Equatable {
+    /// The later of the revocation's and the certificate's end: a list made after it is the last that names it.
+    package var listedUntil: Date
+    package var certificate: RecordID
+
+    package init(listedUntil: Date, certificate: RecordID) {
+        (self.listedUntil, self.certificate) = (listedUntil, certificate)
+    }
+}
+
+/// What an issuer's revocation list should say, and what the last one saved does, without either.
+package struct PublicationState: Sendable, Equatable {
+    /// Revocations of the issuer's certificates since ever.
+    package var revocations: Int64
+    package var newest: RevocationListHead?
+
+    package init(revocations: Int64, newest: RevocationListHead?) { (self.revocations, self.newest) = (revocations, newest) }
+
+    /// Behind it stand all revocations that the next list must name: each until one list made after its certificate's expiry has named
+    /// it too (RFC 5280 section 3.3).
+    package var start: RevocationPlace {
+        RevocationPlace(listedUntil: newest?.thisUpdate ?? .distantPast, certificate: .first)
+    }
+}
+
+/// A revocation list without its bytes.
+package struct RevocationListHead: Sendable, Equatable {
+    package var number: Int64
+    package var thisUpdate: Date
+    package var nextUpdate: Date
+    /// `PublicationState.revocations` before the list was made: whatever was revoked since may be missing from it.
+    package var revocations: Int64
+
+    package init(number: Int64, thisUpdate: Date, nextUpdate: Date, revocations: Int64) {
+        (self.number, self.revocations) = (number, revocations)
+        (self.thisUpdate, self.nextUpdate) = (thisUpdate, nextUpdate)
+    }
 }
 
 package struct StoredRevocationList: Sendable, Equatable {
@@ -185,10 +229,18 @@ package struct StoredRevocationList: Sendable, Equatable {
     package var der: [UInt8]
     package var thisUpdate: Date
     package var nextUpdate: Date
+    /// As in its head.
+    package var revocations: Int64
 
-    package init(issuer: String, number: Int64, der: [UInt8], thisUpdate: Date, nextUpdate: Date) {
+    package init(
+        issuer: String, number: Int64, der: [UInt8], thisUpdate: Date, nextUpdate: Date, revocations: Int64 = 0
+    ) {
         (self.issuer, self.number, self.der) = (issuer, number, der)
-        (self.thisUpdate, self.nextUpdate) = (thisUpdate, nextUpdate)
+        (self.thisUpdate, self.nextUpdate, self.revocations) = (thisUpdate, nextUpdate, revocations)
+    }
+
+    package var head: RevocationListHead {
+        RevocationListHead(number: number, thisUpdate: thisUpdate, nextUpdate: nextUpdate, revocations: revocations)
     }
 }
 

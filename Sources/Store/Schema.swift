@@ -9,7 +9,12 @@ enum Schema {
     }
 
     /// Numbered from 1. Never change one that was released: add another.
-    static let migrations: [Migration] = [Migration(name: "foundation", statements: foundation)]
+    static let migrations: [Migration] = [
+        Migration(name: "foundation", statements: foundation),
+        Migration(name: "fleet", statements: fleet),
+        Migration(name: "size", statements: size),
+        Migration(name: "age of work", statements: ageOfWork),
+    ]
 
     /// Brings an empty or older database up to date, and refuses what it does not know.
     static func prepare(_ sql: any Session, path: String, mayMigrate: Bool, now: Date) throws(StoreError) {
@@ -22,7 +27,7 @@ enum Schema {
             try sql.run("CREATE TABLE migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied BIGINT NOT NULL)", [])
         }
         for (index, migration) in migrations.enumerated().dropFirst(found) {
-            for statement in migration.statements { try sql.run(statement, []) }
+            for statement in migration.statements { try sql.run(statement.replacing("UNLOGGED ", with: ""), []) }
             try sql.run(
                 "INSERT INTO migrations (version, name, applied) VALUES ($1, $2, $3)",
                 [.integer(Int64(index + 1)), .text(migration.name), now.sql])
@@ -109,4 +114,54 @@ enum Schema {
         """,
         "CREATE TABLE issuers (id TEXT PRIMARY KEY, chain TEXT NOT NULL, created BIGINT NOT NULL)",
     ]
+
+    /// Several servers on one database. `UNLOGGED`, PostgreSQL's own: what a crash may empty, and must empty together.
+    private static let fleet = [
+        """
+        CREATE TABLE servers (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, url TEXT NOT NULL, started BIGINT NOT NULL, beat BIGINT NOT NULL)
+            WITHOUT ROWID
+        """,
+        // `fence` rises with each holder.
+        """
+        CREATE TABLE duties (name TEXT PRIMARY KEY, owner TEXT NOT NULL, fence BIGINT NOT NULL, until BIGINT NOT NULL)
+            WITHOUT ROWID
+        """,
+        // `ended`: 1 once none of its nonces is taken any more.
+        """
+        CREATE UNLOGGED TABLE nonce_epochs (
+            id BIGINT PRIMARY KEY, key BYTEA NOT NULL, made BIGINT NOT NULL, ended BIGINT NOT NULL)
+        """,
+        """
+        CREATE UNLOGGED TABLE spent_nonces (epoch BIGINT NOT NULL, number BIGINT NOT NULL, PRIMARY KEY (epoch, number))
+            WITHOUT ROWID
+        """,
+        // One row: how often an account was changed after it was made.
+        "CREATE TABLE account_changes (id BIGINT PRIMARY KEY, number BIGINT NOT NULL)",
+        "INSERT INTO account_changes (id, number) VALUES (1, 0)",
+        // One row: whose authority this is; `root` is NULL while it is being made.
+        """
+        CREATE TABLE founding (
+            id BIGINT PRIMARY KEY, root BYTEA, issuer TEXT NOT NULL, place TEXT NOT NULL, begun BIGINT NOT NULL)
+        """,
+        "CREATE TABLE secrets (name TEXT PRIMARY KEY, value BYTEA NOT NULL) WITHOUT ROWID",
+    ]
+
+    /// What keeps every statement as short with a million certificates as with a thousand.
+    private static let size = [
+        // The later of a revocation's and its certificate's end: a list made after it is the last that names it.
+        "ALTER TABLE revocations ADD COLUMN listed_until BIGINT NOT NULL DEFAULT 0",
+        "UPDATE revocations SET listed_until = CASE WHEN not_after > revoked THEN not_after ELSE revoked END",
+        "CREATE INDEX revocations_listed ON revocations (issuer, listed_until, certificate)",
+        "DROP INDEX revocations_issuer",
+        // How many revocations an issuer has had: raised in the transaction that revokes.
+        "CREATE TABLE revocation_counts (issuer TEXT PRIMARY KEY, number BIGINT NOT NULL) WITHOUT ROWID",
+        "INSERT INTO revocation_counts (issuer, number) SELECT issuer, COUNT(*) FROM revocations GROUP BY issuer",
+        // That number before the list was made; where the two differ, another list is due.
+        "ALTER TABLE crls ADD COLUMN revocations BIGINT NOT NULL DEFAULT 0",
+        "CREATE INDEX certificates_expiry ON certificates (not_after, id)",
+    ]
+
+    /// When work was first asked for: `due` moves with every lease. Work from before has none, and is over in minutes.
+    private static let ageOfWork = ["ALTER TABLE work ADD COLUMN since BIGINT"]
 }

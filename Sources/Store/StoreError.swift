@@ -7,8 +7,11 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     case notFound
     /// The disk (or quota) under `path` is full; commits work again once there is room.
     case full(path: String)
-    /// Reading or writing the device failed.
+    /// Reading or writing the device failed. After that on a commit the engine takes on none any more, for what the system believes to
+    /// be on the device may not be: only a new process, which reads it anew, may go on.
     case device(String)
+    /// File descriptors or memory ran out; works again once there are some.
+    case shortage(String)
     case readOnly(path: String)
     /// The file is no database, or a damaged one, or another program's.
     case corrupt(path: String, reason: String)
@@ -30,6 +33,7 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .notFound: "There is no such record."
         case .full(let path): "The disk under \(path) is full: free some space; nothing acknowledged is lost."
         case .device(let what): "The disk failed while the database was used: \(what)."
+        case .shortage(let what): "Files or memory ran out while the database was used: \(what). It goes on once there is room."
         case .readOnly(let path): "The database \(path) cannot be written: check the permissions of the file and its folder."
         case .corrupt(let path, let reason): "The file \(path) is not a usable database (\(reason)): restore it from a backup."
         case .inUse(let folder):

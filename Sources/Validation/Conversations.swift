@@ -1,5 +1,4 @@
 internal import NIOCore
-internal import NIOSSL
 
 /// Sends one request and hands over one answer, then closes.
 final class HTTPExchange: ChannelInboundHandler {
@@ -26,18 +25,14 @@ final class HTTPExchange: ChannelInboundHandler {
         }
     }
 
+    /// Many servers end a connection without a TLS close. A body that was cut off there is not the one expected, so nothing is lost by reading
+    /// it like a whole one.
     func channelInactive(context: ChannelHandlerContext) {
         do { outcome.succeed(try reader.end()) } catch { outcome.fail(Mishap(whileConnected: error)) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Many servers end a connection without a TLS close. A body that was cut off there is not the one expected, so nothing is lost
-        // by reading it like a whole one.
-        if case NIOSSLError.uncleanShutdown = error, let answer = try? reader.end() {
-            outcome.succeed(answer)
-        } else {
-            outcome.fail(Mishap(whileConnected: error))
-        }
+        outcome.fail(Mishap(whileConnected: error))
         context.close(promise: nil)
     }
 }

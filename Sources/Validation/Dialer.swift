@@ -1,35 +1,29 @@
 internal import DNS
 internal import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 internal import Synchronization
 
 /// One connection to one address that has been checked: the only place of this room that opens any.
 struct Dialer: Sendable {
     let group: any EventLoopGroup
-    private let web: NIOSSLContext?
-    private let proof: ProofTLS?
+    private let web: LenientTLS?
+    private let proof: LenientTLS?
 
     init(group: any EventLoopGroup) {
         self.group = group
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.shutdownTimeout = .milliseconds(500)
-        // Nobody can have a good certificate yet: that is what the validation is for.
-        configuration.certificateVerification = .none
-        configuration.applicationProtocols = ["http/1.1"]
-        web = try? NIOSSLContext(configuration: configuration)
-        proof = try? ProofTLS()
+        web = try? LenientTLS(alpn: "http/1.1")
+        proof = try? LenientTLS(alpn: TLSALPN01.alpn)
     }
 
-    /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address.
+    /// Sends `request` and reads one answer; over TLS when `name` is given, which may be empty for an address. Nobody can have a good
+    /// certificate yet (that is what the validation is for), so that none is asked for.
     func exchange(_ request: String, _ address: IPAddress, _ port: Int, tls name: String?, patience: TimeAmount)
         async throws(Mishap) -> WebAnswer
     {
         try await converse(address, port, patience) { [web] pipeline, outcome in
             if let name {
                 guard let web else { throw Mishap.tls("TLS cannot be set up here") }
-                try pipeline.addHandler(NIOSSLClientHandler(context: web, serverHostname: name.isEmpty ? nil : name))
+                try pipeline.addHandler(LenientTLSHandler(web.session(name)))
             }
             try pipeline.addHandler(HTTPExchange(request, outcome))
         }

@@ -44,7 +44,8 @@ struct HTTP01: ChallengeValidator {
         } catch {
             throw Problem(
                 .connection, 400,
-                "\(asked), but the redirect to \(printable(location)) \(error.reason). Redirect to an http or https URL.")
+                "\(asked), but the redirect to \(location.printable(limit: 200)) \(error.reason). Redirect to an http or https URL."
+            )
         }
         guard reach.isWebPort(next.port) else {
             throw Problem(.connection, 400, "\(asked), but the redirect leads to port \(next.port). Redirect to port 80 or 443.")
@@ -60,7 +61,7 @@ struct HTTP01: ChallengeValidator {
         if let encoding = answer.encoding, encoding.lowercased() != "identity" {
             throw Problem(
                 .incorrectResponse, 403,
-                "\(place) sent an encoded body (\(printable(encoding))), which was not asked for. \(remedy) as it is.")
+                "\(place) sent an encoded body (\(encoding.printable(limit: 200))), which was not asked for. \(remedy) as it is.")
         }
         let body = answer.body.prefix((answer.body.lastIndex { !Self.isWhiteSpace($0) } ?? -1) + 1)
         guard !answer.isCut, body.elementsEqual(expected.utf8) else {

@@ -1,19 +1,16 @@
 internal import NIOCore
 
-/// Drives one handshake of `ProofTLS`, hands over what it brought to light and closes; sends no data.
+/// Drives one handshake of `LenientTLS`, hands over what it brought to light and closes; sends no data.
 final class HandshakeHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// A server's whole side of the handshake; chains of a proof certificate take 1 to 4 KiB.
-    static let limit = 64 << 10
-
-    private let session: ProofSession
+    private let session: LenientSession
     private let outcome: EventLoopPromise<Handshake>
     private var received = 0
     private var isOver = false
 
-    init(_ session: ProofSession, _ outcome: EventLoopPromise<Handshake>) { (self.session, self.outcome) = (session, outcome) }
+    init(_ session: LenientSession, _ outcome: EventLoopPromise<Handshake>) { (self.session, self.outcome) = (session, outcome) }
 
     func channelActive(context: ChannelHandlerContext) { advance(context) }
 
@@ -22,15 +19,13 @@ final class HandshakeHandler: ChannelInboundHandler {
         guard !isOver else { return }
         let bytes = Array(unwrapInboundIn(data).readableBytesView)
         received += bytes.count
-        guard received <= Self.limit else {
-            return end(context, .failure(.tls("more than \(Self.limit) bytes came, and the handshake was not done")))
-        }
+        guard received <= LenientTLS.handshakeLimit else { return end(context, .failure(.endlessHandshake)) }
         do { try session.take(bytes) } catch { return end(context, .failure(error)) }
         advance(context)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        end(context, .failure(.tls("the connection was closed before the handshake was done")))
+        end(context, .failure(.unfinishedHandshake))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

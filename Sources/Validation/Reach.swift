@@ -12,6 +12,7 @@ package struct Reach: Sendable {
     let tlsALPN01Port: Int
     let deadline: Duration
     let dialer: Dialer
+    let deadlines = Deadlines()
     /// Where the present validation stands.
     var trail = Trail()
 
@@ -117,6 +118,7 @@ package struct Reach: Sendable {
                     throw Problem(
                         .connection, 400, "Asking \(address) port \(port) for \(what), the connection failed: \(reason).")
                 case .cancelled: throw Problem(.serverInternal, 503, "The validation was interrupted.")
+                case .short(let of): throw Problem(.serverInternal, 503, "This server has no \(of) left; it will ask again.")
                 }
             }
         }
@@ -126,7 +128,13 @@ package struct Reach: Sendable {
 
 /// Where a validation stands, for the problem of one that ran out of time.
 final class Trail: Sendable {
-    private let step = Mutex("beginning")
-    func note(_ step: String) { self.step.withLock { $0 = step } }
-    var last: String { step.withLock { $0 } }
+    private let state = Mutex<(step: String, overdueAt: String?)>(("beginning", nil))
+
+    func note(_ step: String) { state.withLock { $0.step = step } }
+
+    /// The time is over.
+    func end() { state.withLock { $0.overdueAt = $0.step } }
+
+    /// Where it stood when the time was over; nil when it was not.
+    var overdueAt: String? { state.withLock { $0.overdueAt } }
 }

@@ -9,20 +9,24 @@ package struct Validator: Sendable {
 
     package func validate(_ attempt: Attempt) async -> Result<Evidence, Problem> {
         let trail = Trail()
-        return await withTaskGroup(of: Result<Evidence, Problem>.self) { group in
-            group.addTask { await Self.prove(attempt, over: reach.leaving(trail)) }
-            group.addTask {
-                guard (try? await Task.sleep(for: reach.deadline)) != nil else {
-                    return .failure(Problem(.serverInternal, 503, "The validation was interrupted."))
-                }
-                let seconds = reach.deadline.components.seconds
-                return .failure(
-                    Problem(
-                        .connection, 400, "Not done within \(seconds) seconds: still \(trail.last). Let the host answer faster."))
-            }
-            defer { group.cancelAll() }
-            return await group.next() ?? .failure(Problem(.serverInternal, 500, "The validation did not begin."))
+        let query = Task { await Self.prove(attempt, over: reach.leaving(trail)) }
+        let alarm = reach.deadlines.after(reach.deadline) {
+            trail.end()
+            query.cancel()
         }
+        defer { alarm.callOff() }
+        let result = await withTaskCancellationHandler {
+            await query.value
+        } onCancel: {
+            query.cancel()
+        }
+        guard case .failure = result else { return result }
+        if let last = trail.overdueAt {
+            let seconds = reach.deadline.components.seconds
+            return .failure(
+                Problem(.connection, 400, "Not done within \(seconds) seconds: still \(last). Let the host answer faster."))
+        }
+        return Task.isCancelled ? .failure(Problem(.serverInternal, 503, "The validation was interrupted.")) : result
     }
 
     private static func prove(_ attempt: Attempt, over reach: Reach) async -> Result<Evidence, Problem> {

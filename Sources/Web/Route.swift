@@ -1,4 +1,5 @@
 internal import ACME
+internal import Measures
 internal import NIOHTTP1
 internal import Store
 
@@ -123,31 +124,46 @@ enum Route: Sendable, Equatable {
     }
 
     /// A name without what varies, for log and metrics.
-    var name: String {
+    var name: RouteName {
         switch self {
-        case .directory: "directory"
-        case .newNonce: "new-nonce"
-        case .newAccount: "new-account"
-        case .newOrder: "new-order"
-        case .revokeCertificate: "revoke-cert"
-        case .keyChange: "key-change"
-        case .account: "account"
-        case .orders: "orders"
-        case .order: "order"
-        case .finalize: "finalize"
-        case .authorization: "authorization"
-        case .challenge: "challenge"
-        case .certificate: "certificate"
-        case .terms: "terms"
-        case .revocationList: "crl"
-        case .issuer: "issuer"
-        case .rootPEM, .rootDER: "root"
-        case .home: "home"
-        case .health: "healthz"
-        case .readiness: "readyz"
-        case .metrics: "metrics"
+        case .directory: .directory
+        case .newNonce: .newNonce
+        case .newAccount: .newAccount
+        case .newOrder: .newOrder
+        case .revokeCertificate: .revokeCertificate
+        case .keyChange: .keyChange
+        case .account: .account
+        case .orders: .orders
+        case .order: .order
+        case .finalize: .finalize
+        case .authorization: .authorization
+        case .challenge: .challenge
+        case .certificate: .certificate
+        case .terms: .terms
+        case .revocationList: .revocationList
+        case .issuer: .issuer
+        case .rootPEM, .rootDER: .root
+        case .home: .home
+        case .health: .health
+        case .readiness: .readiness
+        case .metrics: .metrics
         }
     }
+}
+
+/// What requests are counted and logged by.
+enum RouteName: String, LabelValue {
+    case directory, account, orders, order, finalize, authorization, challenge, certificate, terms, issuer, root, home, metrics
+    case newNonce = "new-nonce"
+    case newAccount = "new-account"
+    case newOrder = "new-order"
+    case revokeCertificate = "revoke-cert"
+    case keyChange = "key-change"
+    case revocationList = "crl"
+    case health = "healthz"
+    case readiness = "readyz"
+    /// A path that names nothing.
+    case unknown = "none"
 }
 
 extension Substring {

@@ -2,6 +2,7 @@ package import Authority
 internal import Foundation
 internal import HummingbirdCore
 package import Logging
+package import Measures
 internal import NIOCore
 internal import NIOPosix
 internal import PKIX
@@ -10,38 +11,41 @@ package import ServiceLifecycle
 /// What the web listeners stand on.
 package struct WebFoundation: Sendable {
     package var authority: CertificateAuthority
-    package var nonces: NonceOffice
+    package var nonces: any NonceBook
     package var tls: TLSContextBox
     package var around: Surroundings
     package var logger: Logger
-    /// Why the server cannot do its work now, one sentence each; empty when it can. For `/readyz`.
-    package var faults: @Sendable () async -> [String] = { [] }
+    /// What must be in order for the server to do its work. For `/readyz`.
+    package var checks: @Sendable () async -> [ReadinessCheck] = { [] }
+    /// The server is about to end: answers close their connections, so that clients go elsewhere.
+    package var isEnding: @Sendable () -> Bool = { false }
     /// What others count, for `/metrics`.
     package var readings: @Sendable () async -> [Reading] = { [] }
+    /// Nil: nothing is traced.
+    package var tracing: RequestTracing?
     /// Told once a listener is bound, with the port that it got.
     package var bound: @Sendable (ListenerKind, Int) async -> Void = { _, _ in }
 
     package init(
-        authority: CertificateAuthority, nonces: NonceOffice, tls: TLSContextBox, around: Surroundings, logger: Logger
+        authority: CertificateAuthority, nonces: any NonceBook, tls: TLSContextBox, around: Surroundings, logger: Logger
     ) {
         (self.authority, self.nonces, self.tls) = (authority, nonces, tls)
         (self.around, self.logger) = (around, logger)
     }
 }
 
-package enum ListenerKind: String, Sendable { case https, http }
+package enum ListenerKind: String, Sendable { case https, http, monitoring }
 
-/// The HTTPS listener with ACME and the pages, and the HTTP listener with what certificates point at. Each ends when it has been asked
+/// The listener for whoever watches, if there is one: first, so that it is the last to be shut down. The HTTPS listener with ACME and the
+/// pages, and the HTTP listener with what certificates point at. Each ends when it has been asked
 /// to shut down gracefully and the requests in flight are answered; kept-alive connections are told `Connection: close`.
 package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Service] {
     let addresses = Addresses(external: settings.externalURL)
-    let counters = Counters()
     let ids = RequestIDs(seed: base.around.random(6))
     let home = HomePage(
         name: settings.name, directory: addresses[.directory], rootURL: addresses[.rootPEM], root: base.authority.issuer.root.der)
     let pages = Pages(
-        home: home.answer, version: settings.version, authority: base.authority, now: base.around.now, faults: base.faults,
-        readings: base.readings)
+        home: home.answer, measures: WebMeasures(), checks: base.checks, readings: base.readings)
     let publication = Publication(authority: base.authority, now: base.around.now)
     let dates = DateLine(now: base.around.now)
 
@@ -53,7 +57,8 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(
             acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
-            counters: counters, requestIDs: ids, logger: logger)
+            offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding,
+            logger: logger)
         let listener = Listener(
             tls: kind == .https ? base.tls : nil, limits: settings.limits, dates: dates,
             respond: { await site.respond($0) }, refusal: { site.refusal($0, $1) })
@@ -61,7 +66,19 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
             kind: kind, address: address, listener: listener, maximumConnections: settings.maximumConnections, bound: base.bound,
             logger: logger)
     }
-    return [service(.https, settings.listen)] + (settings.httpListen.map { [service(.http, $0)] } ?? [])
+    return (settings.monitoringListen.map { [service(.monitoring, $0)] } ?? []) + [service(.https, settings.listen)]
+        + (settings.httpListen.map { [service(.http, $0)] } ?? [])
+}
+
+extension WebSettings {
+    /// What strangers need not see is only on the listener for whoever watches, where there is one.
+    func offers(_ route: Route, on listener: ListenerKind) -> Bool {
+        switch listener {
+        case .https: route != .metrics || monitoringListen == nil
+        case .http: !route.isACME && (route != .metrics || monitoringListen == nil)
+        case .monitoring: [.metrics, .readiness, .health].contains(route)
+        }
+    }
 }
 
 /// A listener that could not be opened.

@@ -2,6 +2,7 @@ internal import ACME
 internal import Authority
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Synchronization
@@ -10,19 +11,26 @@ internal import Synchronization
 struct Site: Sendable {
     /// Absent on plain HTTP, where no nonce is issued either.
     let acme: ACMESite?
-    let nonces: NonceOffice?
+    let nonces: (any NonceBook)?
     let pages: Pages
     let publication: Publication
     let addresses: Addresses
-    let counters: Counters
+    /// Whether this listener has it.
+    let offers: @Sendable (Route) -> Bool
+    let tracing: RequestTracing?
     let requestIDs: RequestIDs
+    let isEnding: @Sendable () -> Bool
     let logger: Logger
 
     func respond(_ received: Received) async -> Answer {
         let id = requestIDs.next()
         let route = Route(received.path)
-        let answer = await RequestID.$current.withValue(id) { await bare(received, route) }
-        return dressed(answer, received, route, id)
+        return await RequestID.$current.withValue(id) {
+            guard let tracing else { return dressed(await bare(received, route), received, route, id) }
+            return await tracing.trace(received, route?.name ?? .unknown, id) {
+                dressed(await bare(received, route), received, route, id)
+            }
+        }
     }
 
     /// For what the connection refuses by itself.
@@ -35,7 +43,7 @@ struct Site: Sendable {
 
     private func bare(_ received: Received, _ route: Route?) async -> Answer {
         guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
-        guard let route, acme != nil || !route.isACME else { return .notFound() }
+        guard let route, offers(route) else { return .notFound() }
         guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
         guard received.method != .OPTIONS else { return preflight(route) }
         do {
@@ -49,9 +57,9 @@ struct Site: Sendable {
     private func page(_ received: Received, _ route: Route) async throws -> Answer {
         switch route {
         case .home: return pages.home
-        case .health: return Answer(.ok, type: "text/plain; charset=utf-8", "ok\n")
+        case .health: return pages.health
         case .readiness: return await pages.readiness()
-        case .metrics: return await pages.metrics(counters)
+        case .metrics: return await pages.metrics()
         case .rootPEM: return publication.rootPEM
         case .rootDER: return publication.rootDER
         case .issuer(let name): return try await publication.issuer(name)
@@ -81,7 +89,7 @@ struct Site: Sendable {
         default:
             logger.error(
                 "A request failed for a reason that is ours",
-                metadata: ["route": "\(route.name)", "error": "\(String(describing: error).printable(limit: 300))"])
+                metadata: ["route": "\(route.name.text)", "error": "\(String(describing: error).printable(limit: 300))"])
             return Answer(Problem(Refusal.broken)).retrying(after: Refusal.broken.retryAfter)
         }
     }
@@ -100,6 +108,7 @@ struct Site: Sendable {
     /// What every answer carries; a nonce with everything that answers a POST, errors included (RFC 8555 section 6.5).
     private func dressed(_ bare: Answer, _ received: Received, _ route: Route?, _ id: String) -> Answer {
         var answer = bare
+        if isEnding() { answer.closes = true }
         answer.headers.add(name: "X-Request-Id", value: id)
         answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
         answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")
@@ -114,7 +123,7 @@ struct Site: Sendable {
             }
         }
         let taken = NIODeadline.now() - received.arrived
-        counters.count(route: route?.name ?? "none", status: Int(answer.status.code), problem: answer.facts.problem, taken)
+        pages.measures.count(route?.name ?? .unknown, status: Int(answer.status.code), problem: answer.facts.problem, taken)
         log(answer, received, route, id, taken)
         return answer
     }
@@ -124,7 +133,7 @@ struct Site: Sendable {
         guard logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
             "request": .string(id), "method": .string(received.method.rawValue.printable(limit: 16)),
-            "route": .string(route?.name ?? "none"), "status": .stringConvertible(answer.status.code),
+            "route": .string((route?.name ?? .unknown).text), "status": .stringConvertible(answer.status.code),
             "us": .stringConvertible(taken.nanoseconds / 1000),
         ]
         if let peer = received.peer { metadata["peer"] = .string(peer) }

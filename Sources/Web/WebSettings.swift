@@ -11,12 +11,13 @@ package struct WebSettings: Sendable {
     package var listen: Address
     /// Plain HTTP: revocation lists, issuer certificates and the root; never ACME.
     package var httpListen: Address?
+    /// Plain HTTP: metrics, readiness and health, for a network of whoever watches. Nil: metrics are on the other listeners.
+    package var monitoringListen: Address?
     /// How clients reach the HTTPS listener, such as `https://ca.example:8443`. All URLs handed out begin with it, and it alone is what
     /// signed URLs are compared with, whatever Host a request names.
     package var externalURL: String
     /// Shown to people.
     package var name = "Chancery"
-    package var version = "development"
     package var termsOfService: String?
     package var website: String?
     package var caaIdentities: [String] = []

@@ -352,7 +352,7 @@ struct ClientTests {
             subproblems: [Problem(.caa, 403, "CAA says no", identifier: .dns("a.test"))])
         problem.instance = "https://ca.test/\u{7}"
         let text = ACMEClientError.problem(problem, url: "https://ca.test/\u{1b}]0;x").description
-        #expect(text.contains("rejectedIdentifier: no \\u{1b}[31m\\u{202e}\\u{d}\\u{a}\\u{9b}x"))
+        #expect(text.contains("rejectedIdentifier: no \\u{1b}[31m\\u{202e}\\r\\n\\u{9b}x"))
         #expect(text.contains("a.test: caa: CAA says no"))
         let queries = [Problem(.connection, 400, "Query 1: the same."), Problem(.connection, 400, "Query 2: the same.")]
         #expect(Problem(.connection, 400, "refused", subproblems: queries).sentence == "connection: refused")

@@ -1,4 +1,5 @@
 import Authority
+import Measures
 import Testing
 
 struct NonceOfficeTests {
@@ -37,6 +38,9 @@ struct NonceOfficeTests {
         }
         #expect(office.spend(nonce))
         #expect(!office.spend(nonce))
+        #expect(office.refusals[.unknown] == 7 && office.refusals[.spent] == 1)
+        #expect(office.refusals[.old] == 0 && office.refusals[.missing] == 0)
+        #expect(other.refusals[.unknown] == 1)
     }
 
     @Test func `spending in any order works, and what is older than the window is refused`() {

@@ -1,6 +1,7 @@
 import ACME
 import Authority
 import Foundation
+import Logging
 import PKIX
 import Store
 import Testing
@@ -175,6 +176,47 @@ struct PublisherTests {
         _ = try? await run.value
     }
 
+    @Test func `a list published beside the server is served, and is not signed again`() async throws {
+        let house = try await House()
+        let certificate = try await house.issue(["a.example"], try await house.account(), try CertificateKey(.p256))
+        try await house.authority.prepare()
+        let (authority, time) = (house.authority, house.time)
+        _ = try await house.store.revoke(issuer: authority.issuer.id, serial: certificate.serial, at: time.now, reason: nil)
+        // As the crl command does: another publisher on the same database.
+        let beside = try await house.beside().publisher.publish()
+        #expect(beside.number == 2 && authority.publisher.current?.number == 1)
+        let run = Task { try await authority.publisher.run() }
+        while authority.publisher.current?.number == 1 { await Task.yield() }
+        #expect(authority.publisher.current == beside)
+        await time.untilAsleep(1)
+        #expect(try await house.store.nextCRLNumber(issuer: authority.issuer.id) == 3)
+        run.cancel()
+        _ = try? await run.value
+    }
+
+    @Test func `a list longer than a page holds every entry once`() async throws {
+        let house = try await House()
+        let serials = try await house.revoked(1_203)
+        let list = try RevocationList(der: try await house.authority.publisher.publish().der)
+        #expect(list.entries.count == 1_203 && Set(list.entries.map(\.serial)) == serials)
+        #expect(list.isSigned(by: house.hierarchy.intermediate))
+        let state = try await house.store.publicationState(issuer: house.authority.issuer.id)
+        #expect(state.newest?.revocations == 1_203)
+        #expect(try await !house.authority.publisher.isDue())
+    }
+
+    @Test func `an earlier issuer's last list is still there`() async throws {
+        let house = try await House()
+        var old = StoredRevocationList(
+            issuer: "aa", number: 1, der: [1, 2, 3], thisUpdate: house.time.now, nextUpdate: house.time.now)
+        try await house.store.saveCRL(old)
+        for _ in 0..<2 { #expect(try await house.authority.crl("aa") == old) }
+        (old.number, old.der) = (2, [4])
+        try await house.store.saveCRL(old)
+        #expect(try await house.authority.crl("aa") == old)
+        #expect(try await house.authority.crl("bb") == nil)
+    }
+
     @Test func `numbers rise and an expired entry leaves the list after one list more`() async throws {
         let house = try await House()
         let account = try await house.account()
@@ -190,5 +232,39 @@ struct PublisherTests {
         }
         #expect(numbers == Array(1...10))
         #expect(entries == [1, 1, 1, 1, 1, 1, 1, 1, 1, 0])
+    }
+}
+
+extension House {
+    /// Another process on the same database, such as a command beside the server.
+    fileprivate func beside() throws -> CertificateAuthority {
+        try CertificateAuthority(
+            store: store, issuer: hierarchy.issuer(), urls: PublicationURLs(base: ""), policy: policy,
+            validate: { _ in World.refusal }, surroundings: time.surroundings,
+            logger: Logger(label: "beside", factory: { _ in SwiftLogNoOpLogHandler() }))
+    }
+
+    /// Certificates of this issuer, revoked in the store alone.
+    /// - Returns: their serials.
+    fileprivate func revoked(_ count: Int) async throws -> Set<[UInt8]> {
+        let (store, issuer, now) = (store, authority.issuer.id, time.now)
+        return try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            for number in 0..<count {
+                group.addTask {
+                    let serial: [UInt8] = [1, UInt8(number / 256), UInt8(number % 256)]
+                    let intent = Intent(
+                        id: RecordID(at: now, random: UInt64(number)), order: nil, account: nil, issuer: issuer, serial: serial,
+                        toBeSigned: [1], identifiers: [], created: now)
+                    try await store.beginOwnIssuance(intent, owner: "", leaseUntil: now)
+                    try await store.recordIssuance(
+                        StoredCertificate(
+                            id: intent.id, order: nil, account: nil, issuer: issuer, serial: serial, der: [1], keyHash: [1],
+                            identifiers: [], notBefore: now, notAfter: now.addingTimeInterval(86_400), created: now))
+                    _ = try await store.revoke(issuer: issuer, serial: serial, at: now, reason: number % 2 == 0 ? 4 : nil)
+                    return serial
+                }
+            }
+            return try await group.reduce(into: []) { $0.insert($1) }
+        }
     }
 }

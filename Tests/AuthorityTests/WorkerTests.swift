@@ -4,6 +4,7 @@ import PKIX
 import Store
 import Synchronization
 import Testing
+import Validation
 
 @testable import Authority
 
@@ -59,6 +60,21 @@ struct WorkerTests {
         #expect(try await house.store.authorization(id)?.status == .valid)
     }
 
+    @Test func `what this server lacks itself does not count against the target`() async throws {
+        let house = try await House()
+        let account = try await house.account()
+        let order = try await house.order(["a.example"], account)
+        let id = order.authorizations[0].id
+        house.world.say("a.example", .failure(Problem(.serverInternal, 503, "This server has no file descriptors left.")))
+        _ = try await house.authority.respond(id, .http01, for: account.id)
+        while house.world.queries <= house.authority.policy.validationAttempts { await Task.yield() }
+        let waiting = try #require(try await house.store.authorization(id))
+        #expect(waiting.status == .pending && waiting.challenge(.http01)?.attempts == 0)
+        house.world.say("a.example", World.success)
+        await house.authority.validations.settled()
+        #expect(try await house.store.authorization(id)?.status == .valid)
+    }
+
     @Test func `a running issuance worker finishes what a failing signer left`() async throws {
         let house = try await House()
         let account = try await house.account()
@@ -96,7 +112,7 @@ struct WorkerTests {
         await house.authority.sweeper.sweep()
         #expect(try await house.store.order(order) == nil)
         #expect(await refusal { try await house.authority.order(order, for: account.id) } == .notYours)
-        #expect(try await house.authority.certificate(certificate.id, for: account.id).first?.first == certificate.der)
+        #expect(try await house.authority.certificate(certificate.id, for: account.id)[0]?.first == certificate.der)
     }
 
     @Test func `a gate lets its width through and everybody in the end`() async {
@@ -139,15 +155,17 @@ struct WorkerTests {
     @Test func `an outcome reaches all who wait, early or late, and only those who waited long enough`() async {
         let time = SimulatedTime()
         let outcome = Outcome<Int>()
-        async let patient = outcome.value(within: .seconds(10), time.surroundings)
-        async let hasty = outcome.value(within: .seconds(1), time.surroundings)
+        let deadlines = Deadlines(uptime: time.surroundings.uptime, sleep: time.surroundings.sleep)
+        async let patient = outcome.value(within: .seconds(10), deadlines)
+        await time.untilAsleep(1)
+        async let hasty = outcome.value(within: .seconds(1), deadlines)
         await time.untilAsleep(2)
         time.advance(2)
         #expect(await hasty == nil)
         outcome.settle(1)
         outcome.settle(2)
         #expect(await patient == 1)
-        #expect(await outcome.value(within: .seconds(1), time.surroundings) == 1)
+        #expect(await outcome.value(within: .seconds(1), deadlines) == 1)
     }
 
     @Test func `a cached account is fresh, and forgotten on every change`() {

@@ -118,6 +118,7 @@ struct SettingsTests {
         ("tls-certificate: a.pem", "tls-certificate without tls-key; set both"),
         ("tls-key: a.pem", "tls-key without tls-certificate; set both"),
         ("http-listen: 127.0.0.1:8443", "want the same port"),
+        ("metrics-listen: \"*:8080\"", "http-listen (*:8080) and metrics-listen (*:8080) want the same port"),
         ("backdate: 10m\ncertificate-lifetime: 5m", "is not shorter than certificate-lifetime"),
         ("passphrase-env: A\npassphrase-file: b", "are both set; keep one"),
         ("drain: 1m\ndrain: 2m", "drain: written twice"),

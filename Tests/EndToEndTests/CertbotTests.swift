@@ -68,4 +68,58 @@ import Testing
         #expect(try await authority.accepts(chain, name: "wild.e2e.test").status == 0)
         #expect(try await authority.accepts(chain, name: "too.deep.wild.e2e.test").status != 0)
     }
+
+    @Test func `S-7.4.2-2 certbot prefers a chain to another root, and openssl accepts it there`() async throws {
+        let authority = try await TestAuthority(names: NameServer())
+        try await authority.stop()
+        let folder = try TemporaryFolder()
+        let (key, root, extensions) = (folder.path("other.key"), folder.path("other.pem"), folder.path("extensions"))
+        try await Program.succeed(
+            "openssl",
+            [
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30", "-subj",
+                "/CN=Other Root", "-addext", "keyUsage=critical,keyCertSign", "-keyout", key, "-out", root,
+            ])
+        try folder.write(
+            "extensions",
+            """
+            basicConstraints=critical,CA:TRUE,pathlen:0
+            keyUsage=critical,keyCertSign,cRLSign
+            subjectKeyIdentifier=hash
+            authorityKeyIdentifier=keyid
+
+            """)
+        try FileManager.default.createDirectory(atPath: "\(authority.data)/chains", withIntermediateDirectories: true)
+        // The other authority is given name and key, in a request whose own key does not matter.
+        let intermediate = "\(authority.data)/intermediate.pem"
+        let subject = try await Program.succeed(
+            "openssl", ["x509", "-in", intermediate, "-noout", "-subject", "-nameopt", "RFC2253"])
+        let name = try #require(subject.trimmingCharacters(in: .newlines).split(separator: "=", maxSplits: 1).last)
+        try folder.write(
+            "key.pem", try await Program.succeed("openssl", ["x509", "-in", intermediate, "-noout", "-pubkey"]))
+        try await Program.succeed(
+            "openssl", ["req", "-new", "-key", key, "-subj", "/\(name)", "-out", folder.path("request.pem")])
+        try await Program.succeed(
+            "openssl",
+            [
+                "x509", "-req", "-in", folder.path("request.pem"), "-force_pubkey", folder.path("key.pem"), "-CA", root, "-CAkey",
+                key,
+                "-set_serial", "0x7777777777", "-days", "20", "-extfile", extensions, "-out",
+                "\(authority.data)/chains/5-other.pem",
+            ])
+        try await authority.start()
+        _ = try await certbot(
+            authority, folder,
+            [
+                "certonly", "--standalone", "--http-01-port", "\(authority.http01Port)", "-d", "chain.e2e.test",
+                "--preferred-chain",
+                "Other Root",
+            ] + agree)
+        let chain = folder.path("etc/live/chain.e2e.test/fullchain.pem")
+        let verdict = try await Program.run(
+            "openssl",
+            ["verify", "-x509_strict", "-purpose", "sslserver", "-CAfile", root, "-untrusted", chain, chain])
+        #expect(verdict.status == 0, "\(verdict)")
+        #expect(try await authority.accepts(chain, name: "chain.e2e.test").status != 0, "it does not lead to our own root")
+    }
 }

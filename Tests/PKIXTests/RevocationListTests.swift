@@ -50,6 +50,35 @@ import Testing
         for variant in whole.variants(\.emptied) + whole.variants(\.doubled) where variant.der != der {
             let list = try? RevocationList(der: variant.der)
             #expect(list?.isSigned(by: hierarchy.intermediate) != true)
+            #expect(!RevocationList.isSigned(variant.der, by: hierarchy.issuer))
+        }
+    }
+
+    @Test func `the signature is judged by the headers alone, and no length leads beyond the bytes`() async throws {
+        let (hierarchy, other) = (try await TestHierarchy(), try await TestHierarchy())
+        let entries = (0..<300).map { _ in
+            RevocationList.Entry(serial: TestHierarchy.serial(), revokedAt: TestHierarchy.now, reason: 1)
+        }
+        let der = try hierarchy.list(entries)
+        #expect(RevocationList.isSigned(der, by: hierarchy.issuer))
+        #expect(!RevocationList.isSigned(der, by: other.issuer))
+        for length in 0..<64 { #expect(!RevocationList.isSigned(Array(der.prefix(length)), by: hierarchy.issuer)) }
+        for place in Array(0..<64) + [der.count / 2] + Array((der.count - 90)..<der.count) {
+            for value in [UInt8(0), 0x30, 0x7f, 0x80, 0x84, 0x88, 0xff] where der[place] != value {
+                var changed = der
+                changed[place] = value
+                #expect(!RevocationList.isSigned(changed, by: hierarchy.issuer), "octet \(place) as \(value)")
+            }
+        }
+    }
+
+    @Test func `a signature that is not over these bytes makes no list`() async throws {
+        let hierarchy = try await TestHierarchy()
+        let tbs = RevocationListDraft().toBeSigned(
+            issuer: hierarchy.issuer, number: 1, thisUpdate: TestHierarchy.now, nextUpdate: TestHierarchy.now + 86_400)
+        #expect(throws: Unacceptable.self) {
+            _ = try RevocationList.assemble(
+                tbs: tbs, signature: hierarchy.key.sign(tbs + [0]), issuer: hierarchy.issuer)
         }
     }
 

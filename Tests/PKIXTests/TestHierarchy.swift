@@ -65,9 +65,11 @@ struct TestHierarchy {
     }
 
     func list(_ entries: [RevocationList.Entry], number: Int64 = 1) throws -> [UInt8] {
-        let tbs = RevocationList.toBeSigned(
-            issuer: issuer, number: number, thisUpdate: Self.now, nextUpdate: Self.now + 7 * 86_400, entries: entries)
-        return RevocationList.assemble(tbs: tbs, signature: try key.sign(tbs), scheme: issuer.scheme)
+        var draft = RevocationListDraft()
+        for entry in entries { draft.add(entry) }
+        let tbs = draft.toBeSigned(
+            issuer: issuer, number: number, thisUpdate: Self.now, nextUpdate: Self.now + 7 * 86_400)
+        return try RevocationList.assemble(tbs: tbs, signature: key.sign(tbs), issuer: issuer)
     }
 }
 

@@ -16,6 +16,24 @@ import Testing
         }
         #expect(signer.scheme == .preferred(for: signer.publicKey.algorithm))
     }
+
+    #if DEBUG
+        @Test func `a witnessed signer writes down what it signs before it gives the signature out, or gives none`() async throws
+        {
+            let folder = try TemporaryFolder()
+            let key = KeyFileSigner(try CertificateKey(.p256))
+            let file = folder.path("witness")
+            let signer = WitnessedSigner.around(key, ["CHANCERY_FAULT_WITNESS": file])
+            _ = try await signer.sign([0x30, 0x03, 0xA0, 0x01, 0x00])
+            _ = try await signer.sign([0x30, 0x81, 0x03, 0x02, 0x01, 0x01])
+            let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+            #expect(lines.map { $0.split(separator: " ")[0] } == ["certificate", "list"])
+            #expect(lines[0].hasSuffix(" 219fa9a74219e5f26d2fe0bc0f149af7d89245c54f52a1d2e49a7fa8952a0ef3"))
+            let nowhere = WitnessedSigner.around(key, ["CHANCERY_FAULT_WITNESS": folder.path("none/witness")])
+            await #expect(throws: SigningError.self) { _ = try await nowhere.sign([1, 2, 3]) }
+            #expect(WitnessedSigner.around(key, [:]) is KeyFileSigner)
+        }
+    #endif
 }
 
 @Suite struct PassphraseTests {

@@ -25,7 +25,7 @@ struct CertificateVerbTests {
         func found(_ filter: CertificateFilter) async throws -> [Int?] {
             var seen: [StoredCertificate] = []
             while true {
-                let page = try await store.certificates(filter, after: seen.last?.id, limit: 2)
+                let page = try await store.certificates(filter, after: seen.last, limit: 2)
                 if page.isEmpty { return seen.map { all.firstIndex(of: $0) } }
                 seen += page
             }
@@ -37,7 +37,13 @@ struct CertificateVerbTests {
         #expect(try await found(CertificateFilter(keyHash: hash)) == [0, 3])
         #expect(try await found(CertificateFilter(revoked: true)) == [1, 4])
         #expect(try await found(CertificateFilter(revoked: false)) == [0, 2, 3, 5])
-        #expect(try await found(CertificateFilter(expiresBefore: start.addingTimeInterval(47 * day))) == [0, 1])
+        let (first, third) = (start.addingTimeInterval(45 * day), start.addingTimeInterval(47 * day))
+        #expect(try await found(CertificateFilter(ends: .distantPast..<third)) == [0, 1])
+        #expect(try await found(CertificateFilter(ends: first..<third)) == [0, 1])
+        #expect(try await found(CertificateFilter(ends: first.addingTimeInterval(1)..<third.addingTimeInterval(1))) == [1, 2])
+        #expect(try await found(CertificateFilter(revoked: true, ends: first..<third)) == [1])
+        #expect(try await found(CertificateFilter(revoked: false, ends: first..<third)) == [0])
+        #expect(try await found(CertificateFilter(account: other.id, ends: first..<third)) == [])
         #expect(try await found(CertificateFilter(name: "all.example", account: one.id, revoked: true)) == [1])
         #expect(try await found(CertificateFilter(account: one.id, keyHash: hash, revoked: false)) == [0, 3])
         #expect(try await store.certificate(anyID()) == nil)
@@ -59,8 +65,12 @@ struct CertificateVerbTests {
             try await store.revoke(issuer: one.issuer, serial: one.serial, at: start.addingTimeInterval(9), reason: 1)
                 == .already(at: start, reason: nil))
         #expect(try await store.certificate(one.id) == revoked)
-        #expect(try await store.revocations(issuer: one.issuer) == [StoredRevocation(serial: one.serial, at: start, reason: nil)])
-        #expect(try await store.revocations(issuer: "other").isEmpty)
+        let place = RevocationPlace(listedUntil: one.notAfter, certificate: one.id)
+        #expect(
+            try await store.listed(one.issuer) == [StoredRevocation(serial: one.serial, at: start, reason: nil, place: place)])
+        #expect(try await store.listed("other").isEmpty)
+        #expect(try await store.publicationState(issuer: one.issuer) == PublicationState(revocations: 1, newest: nil))
+        #expect(try await store.publicationState(issuer: "other") == PublicationState(revocations: 0, newest: nil))
     }
 
     @Test(arguments: EngineKind.allCases)
@@ -92,12 +102,88 @@ struct CertificateVerbTests {
                 StoredRevocationList(
                     issuer: one.issuer, number: number, der: [1], thisUpdate: at, nextUpdate: at.addingTimeInterval(day)))
         }
-        #expect(try await store.revocations(issuer: one.issuer).count == 1)
+        #expect(try await store.listed(one.issuer).count == 1)
         try await save(end.addingTimeInterval(-hour))
-        #expect(try await store.revocations(issuer: one.issuer).count == 1)
+        #expect(try await store.listed(one.issuer).count == 1)
         try await save(end.addingTimeInterval(hour))
-        #expect(try await store.revocations(issuer: one.issuer).isEmpty)
+        #expect(try await store.listed(one.issuer).isEmpty)
         #expect(try await store.certificate(one.id)?.revoked != nil)
+        // Revoked when it had expired already: named once as well.
+        let late = try await store.issue(account.id, notAfter: end)
+        _ = try await store.revoke(
+            issuer: one.issuer, serial: late.serial, at: end.addingTimeInterval(2 * hour), reason: nil)
+        #expect(try await store.listed(one.issuer).map(\.serial) == [late.serial])
+        try await save(end.addingTimeInterval(3 * hour))
+        #expect(try await store.listed(one.issuer).isEmpty)
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `the list's entries come in pages, each once, whatever ends together`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        let account = try await store.makeAccount()
+        var serials: Set<[UInt8]> = []
+        for number in 0..<23 {
+            let one = try await store.issue(account.id, notAfter: start.addingTimeInterval(Double(number / 8) * day))
+            _ = try await store.revoke(issuer: one.issuer, serial: one.serial, at: start, reason: 1)
+            serials.insert(one.serial)
+        }
+        for page in [1, 4, 23, 100] {
+            let listed = try await store.listed("issuer", page: page)
+            #expect(listed.count == 23 && Set(listed.map(\.serial)) == serials)
+        }
+        let state = try await store.publicationState(issuer: "issuer")
+        #expect(state.revocations == 23)
+        try await store.saveCRL(
+            StoredRevocationList(
+                issuer: "issuer", number: 4, der: [1], thisUpdate: start.addingTimeInterval(day + 1),
+                nextUpdate: start.addingTimeInterval(8 * day), revocations: state.revocations))
+        #expect(try await store.publicationState(issuer: "issuer").newest == store.latestCRL(issuer: "issuer")?.head)
+        // Those that ended before that list was made have been named.
+        #expect(try await store.listed("issuer", page: 4).count == 7)
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `of forty revocations at once each is counted`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        let account = try await store.makeAccount()
+        var all: [StoredCertificate] = []
+        for _ in 0..<20 { all.append(try await store.issue(account.id)) }
+        try await withThrowingTaskGroup(of: Void.self) { [all] group in
+            for one in all + all {
+                group.addTask { _ = try await store.revoke(issuer: one.issuer, serial: one.serial, at: start, reason: nil) }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await store.publicationState(issuer: "issuer").revocations == 20)
+        #expect(try await store.counts().revocations == 20)
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `counts follow what is stored, old or new`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        func made() async throws -> [Int] {
+            let counts = try await store.counts()
+            return [counts.accounts, counts.certificates]
+        }
+        #expect(try await made() == [0, 0])
+        for number in 0..<5 {
+            let now = start.addingTimeInterval(Double(number) * 600)
+            let account = try await store.makeAccount(at: now)
+            for _ in 0...number { _ = try await store.issue(account.id, at: now) }
+            #expect(try await made() == [number + 1, (number + 1) * (number + 2) / 2])
+        }
+        // A certificate whose signature took hours counts too.
+        let now = start.addingTimeInterval(2400)
+        let account = try await store.makeAccount(at: now)
+        let order = try await store.makeOrder(account.id, at: now)
+        try await store.prove(order, at: now)
+        let intent = anyIntent(order, at: now)
+        _ = try await store.beginIssuance(intent, owner: "", leaseUntil: start)
+        #expect(try await made()[1] == 15)
+        _ = try await store.issue(account.id, at: start.addingTimeInterval(9 * hour))
+        #expect(try await made()[1] == 16)
+        try await store.recordIssuance(signed(intent))
+        #expect(try await made()[1] == 17)
     }
 
     @Test(arguments: EngineKind.allCases)
@@ -175,5 +261,53 @@ struct CertificateVerbTests {
         // The next round begins at the front again.
         swept = try await store.sweep(expiredBefore: later, limit: 10)
         #expect(swept == Swept(orders: 1, authorizations: 1, finished: true))
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `a quick round ends where nothing has expired, a thorough one looks at all`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        let account = try await store.makeAccount()
+        for _ in 0..<15 { _ = try await store.makeOrder(account.id) }
+        // Ten lasting ones, and behind them one that ended early.
+        for number in 0..<11 {
+            var new = anyOrder(account.id, at: start.addingTimeInterval(hour + Double(number)))
+            let end = start.addingTimeInterval(number < 10 ? 90 * day : 2 * day)
+            new.order.expires = end
+            new.authorizations[0].expires = end
+            try await store.createOrder(new.order, new.authorizations)
+        }
+        let cutoff = start.addingTimeInterval(20 * day)
+        func round(thorough: Bool) async throws -> [Int] {
+            var total = [0, 0]
+            for _ in 0..<100 {
+                let step = try await store.sweep(expiredBefore: cutoff, limit: 5, thorough: thorough)
+                total = [total[0] + step.orders, total[1] + step.authorizations]
+                if step.finished { break }
+            }
+            return total
+        }
+        #expect(try await round(thorough: false) == [15, 15])
+        #expect(try await round(thorough: false) == [0, 0])
+        #expect(try await round(thorough: true) == [1, 1])
+        #expect(try await store.orders(limit: 100).count == 10)
+    }
+
+    @Test(arguments: EngineKind.allCases)
+    func `authorizations of orders in process stay, wherever they lie in a page`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        let account = try await store.makeAccount()
+        var kept: Set<RecordID> = []
+        for number in 0..<30 {
+            let order = try await store.makeOrder(account.id, at: start.addingTimeInterval(Double(number)))
+            guard number % 7 == 0 || number == 29 || number == 28 else { continue }
+            try await store.prove(order, at: start.addingTimeInterval(60))
+            _ = try await store.beginIssuance(anyIntent(order, at: start.addingTimeInterval(60)), owner: "", leaseUntil: start)
+            kept.formUnion(order.authorizations)
+        }
+        let cutoff = start.addingTimeInterval(99 * day)
+        while try await !store.sweep(expiredBefore: cutoff, limit: 9).finished {}
+        let left = try await store.orders(limit: 100)
+        #expect(left.count == 6 && Set(left.flatMap(\.authorizations)) == kept)
+        for id in kept { #expect(try await store.authorization(id) != nil) }
     }
 }

@@ -184,7 +184,7 @@ struct ModelTests {
         }
         let issued = Set(model.orders.values.compactMap(\.certificate))
         #expect(Set(try await store.certificates(limit: 10_000).map(\.id)) == issued)
-        #expect(try await store.revocations(issuer: "issuer").count == model.revoked.count)
+        #expect(try await store.listed("issuer").count == model.revoked.count)
         let open = model.orders.values.filter { $0.status == .processing }.compactMap { $0.intent?.id }
         #expect(Set(try await store.intentsWithoutCertificate().map(\.id)) == Set(open))
     }

@@ -90,6 +90,17 @@ extension AuthorityStore {
         return new.order
     }
 
+    /// Everything that the issuer's next list must name, read as the publisher reads it.
+    func listed(_ issuer: String, page: Int = 3) async throws -> [StoredRevocation] {
+        var (all, place) = ([StoredRevocation](), try await publicationState(issuer: issuer).start)
+        while true {
+            let next = try await revocations(issuer: issuer, after: place, limit: page)
+            all += next
+            guard next.count == page, let last = next.last else { return all }
+            place = last.place
+        }
+    }
+
     /// All authorizations of the order become valid.
     func prove(_ order: StoredOrder, at date: Date = start) async throws {
         for authorization in order.authorizations {

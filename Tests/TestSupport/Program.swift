@@ -120,6 +120,7 @@ package final class RunningProgram: @unchecked Sendable {
 
     package var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
     package var isRunning: Bool { process.isRunning }
+    package var pid: Int32 { process.processIdentifier }
 
     /// Waits until the output holds `text`; throws when the program ends first or after `limit` seconds.
     package func printed(_ text: String, limit: Double = 60) async throws {
@@ -136,7 +137,12 @@ package final class RunningProgram: @unchecked Sendable {
     @discardableResult
     package func stop(_ number: Int32 = SIGTERM) async throws -> Int32 {
         signal(number)
-        try await eventually("end of \(log)", limit: 60) { !self.isRunning }
+        return try await ended()
+    }
+
+    /// Waits for its end and returns its exit status, or the number of the signal that ended it.
+    package func ended(limit: Double = 60) async throws -> Int32 {
+        try await eventually("end of \(log)", limit: limit) { !self.isRunning }
         return process.terminationStatus
     }
 }

@@ -86,17 +86,68 @@ struct HTTP01Tests {
         #expect(setting.nameServer.questions.filter { $0.type == 1 }.count == (location.contains("127.0.0.1") ? 1 : 2))
     }
 
-    @Test func `S-8.3-4 a redirect to https is followed without a check of the certificate`() async throws {
-        let secure = try await HostileServer(tls: Proof().serverContext(alpn: []), HostileServer.say(Setting.ok(Setting.proof)))
-        let server = try await HostileServer(HostileServer.say(Setting.redirect("https://a.test:\(secure.port)/x")))
+    /// Where http redirects to https on another port, which stands in for 443.
+    private func redirected(to secure: HostileServer, host: String = "a.test") async throws -> Result<Evidence, Problem> {
+        let server = try await HostileServer(HostileServer.say(Setting.redirect("https://\(host):\(secure.port)/x")))
         let setting = try Setting(port: server.port)
         let reach = Reach(
             resolver: setting.reach.resolver, policy: setting.reach.policy, http01Port: server.port, tlsALPN01Port: secure.port,
             group: setting.reach.dialer.group)
         let attempt = Attempt(type: .http01, name: "a.test", token: Setting.token, thumbprint: Setting.thumbprint)
-        let result = await Validator(reach).validate(attempt)
+        return await Validator(reach).validate(attempt)
+    }
+
+    @Test(arguments: TLSALPN01Tests.good.keys.sorted(), [TLSVersion.tlsv12, .tlsv13])
+    func `S-8.3-4 a redirect to https is followed without a check of the certificate`(name: String, version: TLSVersion)
+        async throws
+    {
+        let proof = try #require(TLSALPN01Tests.good[name])
+        let secure = try await HostileServer(
+            tls: proof().serverContext(alpn: ["h2", "http/1.1"], minimum: version, maximum: version),
+            HostileServer.say(Setting.ok(Setting.proof)))
+        let result = try await redirected(to: secure)
         #expect(throws: Never.self) { try result.get() }
-        #expect(secure.requests.count == 1)
+        #expect(secure.requests.first?.hasPrefix("GET /x HTTP/1.1\r\nHost: a.test:\(secure.port)\r\n") == true)
+    }
+
+    @Test(arguments: ["a.test", "127.0.0.1"])
+    func `S-8.3-4 an answer over https is read to its end, however that comes`(host: String) async throws {
+        for answer in ["HTTP/1.1 200 OK\r\n\r\n" + Setting.proof, Setting.ok(Setting.proof)] {
+            let secure = try await HostileServer(tls: Proof().serverContext(alpn: [])) { _, channel in
+                // In pieces, the end with or without a TLS close.
+                for piece in [answer.prefix(30), answer.dropFirst(30)] {
+                    HostileServer.send(String(piece), channel, close: false)
+                }
+                channel.eventLoop.scheduleTask(in: .milliseconds(20)) { channel.close(promise: nil) }
+            }
+            let result = try await redirected(to: secure, host: host)
+            #expect(throws: Never.self) { try result.get() }
+        }
+    }
+
+    static let hostileTLS: [(answer: String, says: String)] = [
+        (Setting.ok(String(repeating: "x", count: 100_000)), "not the key authorization"), ("", "is missing"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 87\r\n\r\nsecret", "ended early"),
+    ]
+    @Test(arguments: hostileTLS)
+    func `a hostile answer over https fails like one over http`(answer: String, says: String) async throws {
+        let secure = try await HostileServer(tls: Proof().serverContext(alpn: []), HostileServer.say(answer))
+        guard case .failure(let problem) = try await redirected(to: secure) else { return #expect(Bool(false), "validated") }
+        #expect(problem.says(says) && !problem.says("secret"), "\(problem.detail ?? "")")
+    }
+
+    @Test func `an endless answer over https is cut off`() async throws {
+        let secure = try await HostileServer(tls: Proof().serverContext(alpn: []), HostileServer.flood("x: y\r\n"))
+        guard case .failure(let problem) = try await redirected(to: secure) else { return #expect(Bool(false), "validated") }
+        #expect(problem.errorType == .connection, "\(problem.detail ?? "")")
+    }
+
+    @Test(arguments: ["HTTP/1.1 200 OK\r\n\r\nsecret", "", String(repeating: "\u{16}", count: 5000)])
+    func `what does not speak TLS behind a redirect to https is told, not shown`(greeting: String) async throws {
+        let secure = try await HostileServer(on: .connection, HostileServer.say(greeting))
+        guard case .failure(let problem) = try await redirected(to: secure) else { return #expect(Bool(false), "validated") }
+        #expect(problem.errorType == .tls || problem.errorType == .connection, "\(problem.detail ?? "")")
+        #expect(problem.says("port \(secure.port)") && !problem.says("secret"))
     }
 
     @Test(arguments: [

@@ -185,4 +185,56 @@ struct IssuanceTests {
         #expect(try await holder.post(order["Location"] ?? "", "").json?["status"]?.string == "ready")
         try await world.stop()
     }
+
+    @Test func `S-7.4.2-2 every alternate chain begins with the same leaf, and each names the others`() async throws {
+        let world = try await World(alternates: [1, 7])
+        let holder = try await world.holder()
+        let url = try #require(try await Self.issue(holder, "a.example").order.json?["certificate"]?.string)
+        let all = [url, url + "/1", url + "/7"]
+        var leaves: Set<String> = []
+        var chains: Set<String> = []
+        for one in all {
+            let answer = try await holder.post(one, "")
+            #expect(answer.status == 200)
+            let links = answer.all("Link").filter { $0.hasSuffix("rel=\"alternate\"") }
+            #expect(links == all.filter { $0 != one }.map { "<\($0)>;rel=\"alternate\"" })
+            chains.insert(answer.text)
+            leaves.insert(String(answer.text.prefix(upTo: try #require(answer.text.firstRange(of: "-----END")).lowerBound)))
+        }
+        #expect(leaves.count == 1 && chains.count == 3)
+        #expect(try await holder.post(url + "/2", "").status == 404)
+        #expect(try await world.get("/acme/default/certificate/x/1").status == 404)
+        #expect(try await world.get(String(all[1].dropFirst(World.external.count))).status == 405, "only by POST-as-GET")
+        #expect(try await world.holder().post(all[1], "").status == 403)
+        try await world.stop()
+    }
+
+    @Test func `S-8.2-4 Retry-After lies behind the next query of a challenge`() async throws {
+        let world = try await World(
+            delays: [.seconds(600), .seconds(1200)], verdict: { _ in .failure(Problem(.connection, 400, "Nobody answers.")) })
+        let holder = try await world.holder()
+        let order = try await holder.order("a.example")
+        let authorization = order.json?["authorizations"]?.array?.first?.string ?? ""
+        let url = try await holder.post(authorization, "").json?["challenges"]?.array?.first?["url"]?.string ?? ""
+        func failures(_ count: Int) async throws -> WireClient.Answer {
+            while true {
+                let answer = try await holder.post(url, "")
+                if answer.json?["error"]?["subproblems"]?.array?.count == count { return answer }
+                await Task.yield()
+            }
+        }
+        _ = try await holder.post(url, "{}")
+        for (count, delay) in [(1, 600), (2, 1200)] {
+            let seen = try await failures(count)
+            #expect(seen.json?["status"]?.string == "processing")
+            #expect(seen["Retry-After"] == "\(delay + 1)")
+            #expect(try await holder.post(authorization, "")["Retry-After"] == "\(delay + 1)")
+            // Said again, the client does not wait: the next query comes at once.
+            _ = try await holder.post(url, "{}")
+        }
+        let over = try await failures(3)
+        #expect(over.json?["status"]?.string == "invalid")
+        #expect(over["Retry-After"] == nil)
+        try await world.stop()
+    }
 }

@@ -72,34 +72,6 @@ struct PageTests {
         for line in ["REQUESTS_CA_BUNDLE=", "LEGO_CA_CERTIFICATES=", "--ca-root"] { #expect(page.text.contains(line)) }
     }
 
-    @Test func `health is told apart from readiness, which says what is missing`() async throws {
-        let world = try await World(faults: { ["The clock is wrong."] })
-        #expect(try await world.get("/healthz").status == 200)
-        let answer = try await world.get("/readyz")
-        #expect(answer.status == 503)
-        #expect(answer.text == "The clock is wrong.\n")
-        #expect(answer["Retry-After"] != nil)
-        try await world.stop()
-    }
-
-    @Test func `metrics count requests and problems and tell the revocation list's age`() async throws {
-        let world = try await World()
-        _ = try await world.get("/acme/default/directory")
-        _ = try await world.ask(Wire("/acme/default/new-order", "{}"))
-        let metrics = try await world.get("/metrics")
-        #expect(metrics["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8")
-        for line in [
-            "chancery_http_requests_total{route=\"directory\",status=\"200\"} 1",
-            "chancery_http_requests_total{route=\"new-order\",status=\"400\"} 1", "chancery_problems_total{type=\"malformed\"} 1",
-            "chancery_build_info{version=\"development\"} 1", "chancery_crl_number 1",
-        ] { #expect(metrics.text.contains(line + "\n"), "\(line)") }
-        for line in metrics.text.split(separator: "\n") where !line.hasPrefix("#") {
-            #expect(line.split(separator: " ").count == 2)
-            #expect(Double(line.split(separator: " ").last ?? "") != nil)
-        }
-        try await world.stop()
-    }
-
     @Test(arguments: ["GET", "HEAD"])
     func `an unknown path is a problem, too`(_ method: String) async throws {
         let here = try await HostileWorld.shared.value

@@ -2,6 +2,7 @@ import ACME
 import Authority
 import Foundation
 import Logging
+import Measures
 import NIOSSL
 import PKIX
 import ServiceLifecycle
@@ -23,6 +24,7 @@ final class World: Sendable {
     let nonces = NonceOffice()
     let port: Int
     let httpPort: Int
+    let monitoringPort: Int
     let box: TLSContextBox
     let lines: Lines
     private let group: ServiceGroup
@@ -30,7 +32,9 @@ final class World: Sendable {
     private let folder: TemporaryFolder
 
     init(
-        terms: String? = nil, limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
+        terms: String? = nil, delays: [Duration] = [], alternates: [Int] = [],
+        limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
+        isMonitored: Bool = false, tracing: RequestTracing? = nil,
         faults: @escaping @Sendable () async -> [String] = { [] },
         verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in
             .success(Evidence(address: nil, summary: "so be it"))
@@ -41,10 +45,11 @@ final class World: Sendable {
         self.lines = lines
         folder = try TemporaryFolder()
         store = try await AuthorityStore.open(path: folder.path("chancery.sqlite"), now: now)
-        let (issuer, serverChain, serverKey) = try await Self.issuer(at: now)
+        var (issuer, serverChain, serverKey) = try await Self.issuer(at: now)
+        for number in alternates { issuer.alternates[number] = try await Self.alternate(to: issuer, at: now) }
         var policy = AuthorityPolicy()
         policy.termsOfService = terms
-        policy.validationDelays = []
+        policy.validationDelays = delays
         policy.revocationDebounce = .zero
         let logger = Logger(label: "test") { _ in LineHandler(lines) }
         authority = CertificateAuthority(
@@ -58,8 +63,11 @@ final class World: Sendable {
         settings.maximumConnections = maximumConnections
         settings.termsOfService = terms
         settings.name = "Test <CA>"
+        if isMonitored { settings.monitoringListen = .init(host: "127.0.0.1", port: 0) }
         var base = WebFoundation(authority: authority, nonces: nonces, tls: box, around: .real, logger: logger)
-        base.faults = faults
+        base.checks = { await faults().map { ReadinessCheck("test", unless: $0, remedy: "Wait.") } }
+        base.readings = { [Reading("test_of_another_room", .gauge, "From another room.", 7)] }
+        base.tracing = tracing
         let (bound, continuation) = AsyncStream<(ListenerKind, Int)>.makeStream()
         base.bound = { continuation.yield(($0, $1)) }
         let group = ServiceGroup(services: authority.services + services(settings, base), logger: logger)
@@ -68,9 +76,9 @@ final class World: Sendable {
         var ports: [ListenerKind: Int] = [:]
         for await (kind, port) in bound {
             ports[kind] = port
-            if ports.count == 2 { break }
+            if ports.count == (isMonitored ? 3 : 2) { break }
         }
-        (port, httpPort) = (ports[.https] ?? 0, ports[.http] ?? 0)
+        (port, httpPort, monitoringPort) = (ports[.https] ?? 0, ports[.http] ?? 0, ports[.monitoring] ?? 0)
     }
 
     /// Begins to shut down, as SIGTERM does.
@@ -120,6 +128,27 @@ final class World: Sendable {
         )
     }
 
+    /// Another authority's certificate for the issuer.
+    static func alternate(to issuer: Issuer, at now: Date) async throws -> AlternateChain {
+        let key = try CertificateKey(.p256)
+        let (begin, end) = (now.addingTimeInterval(-60), now.addingTimeInterval(30 * 86_400))
+        let root = ToBeSigned(
+            .root(
+                name: DistinguishedName(commonName: "Other Root"), key: key.publicKey,
+                serial: [UInt8](repeating: 0x22, count: 16),
+                notBefore: begin, notAfter: end), signedWith: key.scheme)
+        let other = try Certificate509(
+            der: await Linted(root: root, key: key.publicKey, at: now).signed { try key.sign($0) })
+        let above = try IssuerDescription(other)
+        let bytes = ToBeSigned(
+            .intermediate(
+                name: issuer.certificate.subject, key: try PublicKeyInfo(der: issuer.certificate.publicKey), issuer: above,
+                serial: [UInt8](repeating: 0x33, count: 16), notBefore: begin, notAfter: end), signedWith: key.scheme)
+        let cross = try Certificate509(
+            der: await Linted(bytes, as: .intermediate, issuer: above, at: now).signed { try key.sign($0) })
+        return try AlternateChain([cross, other], issuer: issuer.certificate, root: issuer.root)
+    }
+
     func client() async throws -> WireClient { try await WireClient(port: port) }
 
     /// One request on a connection of its own.
@@ -134,8 +163,8 @@ final class World: Sendable {
         try await ask(Wire(method: method, path, headers: ["Host: ca.test"] + headers))
     }
     /// Over plain HTTP.
-    func getPlain(_ path: String, method: String = "GET") async throws -> WireClient.Answer {
-        let client = try await WireClient(port: httpPort, tls: false)
+    func getPlain(_ path: String, method: String = "GET", port: Int? = nil) async throws -> WireClient.Answer {
+        let client = try await WireClient(port: port ?? httpPort, tls: false)
         defer { Task { await client.close() } }
         try await client.send(Wire(method: method, path).bytes)
         return try await client.answer(toHead: method == "HEAD")

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -19,7 +20,9 @@ extension CertificateAuthority {
         let new = StoredAccount(
             id: around.newID(), key: key, contacts: contacts, agreedTerms: policy.termsOfService,
             created: around.now())
+        crashPoint("account.create.before")
         let (account, created) = try await stored { () async throws(StoreError) in try await store.createAccount(new) }
+        crashPoint("account.create.after")
         if created { log.info("account created", metadata: .event(account: account.id)) }
         return (try Self.active(account), created)
     }
@@ -35,6 +38,15 @@ extension CertificateAuthority {
         }
         accounts.keep(account, mark: mark, at: now)
         return try Self.active(account)
+    }
+
+    /// The account as it is now, after a request of it was proved with `known`. A look into memory where this server is alone; among
+    /// several, what another has changed meanwhile shows here (`NonceBook.outdatesAccounts`).
+    /// - Throws: `accountDeactivated`; `malformed` when its key has been changed since.
+    package func confirmed(_ known: StoredAccount) async throws(Refusal) -> StoredAccount {
+        let now = try await activeAccount(known.id)
+        guard now.key == known.key else { throw .malformed("The account's key has been changed meanwhile.") }
+        return now
     }
 
     /// Replaces the contacts, or deactivates; other members and other values of `status` are ignored.
@@ -77,7 +89,7 @@ extension CertificateAuthority {
         let hash = info.fingerprint
         let certified = try await stored { () async throws(StoreError) in
             if try await store.isKeyBlocked(hash) { return true }
-            return try await !store.certificates(CertificateFilter(keyHash: hash), limit: 1).isEmpty
+            return try await store.isKeyCertified(hash)
         }
         guard !certified else { throw .badPublicKey("The account key is, or was, the key of a certificate; make another one.") }
     }

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 package import Store
@@ -29,9 +30,11 @@ extension CertificateAuthority {
         try await requireAccountKey(new)
         accounts.forget(account.id)
         defer { accounts.forget(account.id) }
+        crashPoint("account.key.before")
         let outcome = try await stored { () async throws(StoreError) in
             try await store.changeKey(account.id, from: account.key.thumbprint, to: new)
         }
+        crashPoint("account.key.after")
         switch outcome {
         case .changed:
             log.info("account key changed", metadata: .event(account: account.id))

@@ -14,7 +14,7 @@ enum ContactCheck {
     }
 
     private static func check(_ contact: String) throws(Refusal) {
-        let shown = contact.prefix(60).filter { !$0.isNewline && $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } }
+        let shown = contact.printable(limit: 60)
         guard let colon = contact.firstIndex(of: ":"), contact[..<colon].lowercased() == "mailto" else {
             throw .unsupportedContact("\(shown) is not accepted; contacts are mailto: addresses, as mailto:admin@example.org")
         }

@@ -3,6 +3,7 @@ internal import Crypto
 internal import Foundation
 internal import Logging
 package import Store
+internal import Synchronization
 
 /// RFC 8555 section 7.3.3: terms of service that change after an account agreed to them.
 extension CertificateAuthority {
@@ -15,7 +16,8 @@ extension CertificateAuthority {
     }
 
     /// The last part of the address of the page where a person agrees to the present terms for an account: whoever holds it was given it in
-    /// an answer to that account. It serves until the process ends or the terms change; the next refusal names a new one.
+    /// an answer to that account. It serves until the terms change or, where
+    /// the database is not shared, the process ends; the next refusal names a new one.
     package func consentToken(_ account: RecordID) -> String? {
         policy.termsOfService.map { consent.token(account, $0) }
     }
@@ -40,10 +42,15 @@ extension CertificateAuthority {
 }
 
 /// Unguessable names for the consent pages, without keeping any.
-struct Consent: Sendable {
-    private let key: SymmetricKey
+final class Consent: Sendable {
+    private let secret: Mutex<SymmetricKey>
 
-    init(key: [UInt8]) { self.key = SymmetricKey(data: key) }
+    init(key: [UInt8]) { secret = Mutex(SymmetricKey(data: key)) }
+
+    /// From now on what another server with the same key has named serves here too.
+    func share(_ key: [UInt8]) { secret.withLock { $0 = SymmetricKey(data: key) } }
+
+    private var key: SymmetricKey { secret.withLock { $0 } }
 
     func token(_ account: RecordID, _ terms: String) -> String {
         Base64URL.encode(HMAC<SHA256>.authenticationCode(for: Self.message(account, terms), using: key))

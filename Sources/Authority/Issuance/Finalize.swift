@@ -23,7 +23,7 @@ extension CertificateAuthority {
         let request = try RequestCheck.read(csr, names: names)
         try await requireCertifiable(request.publicKey)
         let job = IssuanceWorker.Job(order: found.order, names: names, key: request.publicKey)
-        let ending = await issuances.begin(id, job).value(within: policy.issuanceWait, around)
+        let ending = await issuances.begin(id, job).value(within: policy.issuanceWait, deadlines)
         switch ending {
         case .success(let certificate): return try await finished(found, certificate, request)
         case .failure(let refusal):
@@ -57,7 +57,7 @@ extension CertificateAuthority {
         }
         if let outcome = issuances.outcome(found.order.id),
             case .success(let certificate) = await outcome.value(
-                within: policy.issuanceWait, around)
+                within: policy.issuanceWait, deadlines)
         {
             return try await finished(found, certificate, request)
         }
@@ -78,13 +78,12 @@ extension CertificateAuthority {
 
     /// RFC 8555 section 11.1: no account's key; and none that was said to be compromised.
     private func requireCertifiable(_ key: PublicKeyInfo) async throws(Refusal) {
-        let hash = key.fingerprint
-        guard try await !stored({ () async throws(StoreError) in try await store.isKeyBlocked(hash) }) else {
-            throw .badCSR("The CSR's key is known to be compromised; make a new one.")
+        let (hash, thumbprint) = (key.fingerprint, JWK(key)?.thumbprint)
+        switch try await stored({ () async throws(StoreError) in try await store.use(ofKey: hash, thumbprint: thumbprint) }) {
+        case .free: return
+        case .blocked: throw .badCSR("The CSR's key is known to be compromised; make a new one.")
+        case .account: throw .badCSR("The CSR's key is an account's key; make one of its own for the certificate.")
         }
-        guard let jwk = JWK(key) else { return }
-        let holder = try await stored { () async throws(StoreError) in try await store.account(thumbprint: jwk.thumbprint) }
-        guard holder == nil else { throw .badCSR("The CSR's key is an account's key; make one of its own for the certificate.") }
     }
 
     /// A certificate for the server's own TLS, recorded and revocable like any other.
@@ -101,7 +100,7 @@ extension CertificateAuthority {
         }
         try await requireCertifiable(publicKey)
         let job = IssuanceWorker.Job(order: nil, names: names, key: publicKey, addresses: addresses)
-        switch await issuances.begin(around.newID(), job).value(within: .seconds(60), around) {
+        switch await issuances.begin(around.newID(), job).value(within: .seconds(60), deadlines) {
         case .success(let certificate): return [certificate.der] + issuer.chain
         case .failure(let refusal): throw refusal
         case nil: throw .unavailable(retryAfter: 60)

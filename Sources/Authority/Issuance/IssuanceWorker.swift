@@ -1,6 +1,8 @@
 internal import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
+internal import Measures
 internal import PKIX
 internal import ServiceLifecycle
 internal import Signing
@@ -25,6 +27,8 @@ package final class IssuanceWorker: Service, Sendable {
     private let tasks = Tasks<RecordID>(capacity: 10_000)
     private let outcomes = Mutex<[RecordID: Outcome<Ending>]>([:])
     private let trouble = Bell()
+    /// Intents that this process could not finish, where others may be at work on the rest.
+    private let unfinished = Mutex<Set<RecordID>>([])
 
     init(_ shop: Shop) { self.shop = shop }
 
@@ -39,7 +43,11 @@ package final class IssuanceWorker: Service, Sendable {
         guard isNew else { return outcome }
         let started = tasks.start(name) { [self] in
             let ending: Ending
-            do throws(Refusal) { ending = .success(try await issue(job)) } catch { ending = .failure(error) }
+            do throws(Refusal) { ending = .success(try await issue(job)) } catch {
+                ending = .failure(error)
+                // Not where another request was first.
+                if error.retryAfter != nil { shop.measures.issuances.add(.failed) }
+            }
             outcomes.withLock { $0[name] = nil }
             outcome.settle(ending)
         }
@@ -72,15 +80,25 @@ package final class IssuanceWorker: Service, Sendable {
             throw .broken
         }
         let intent = try intent(job, linted.contents, now)
+        crashPoint("issuance.intent.before")
         try await commit(intent)
+        crashPoint("issuance.intent.after")
         shop.log.info("issuance intended", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         do { return try await finish(intent, linted) } catch {
             shop.log.error(
                 "issuance will be tried again",
                 metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
-            trouble.ring()
+            wake(for: intent.id)
             throw .unavailable(retryAfter: 5)
         }
+    }
+
+    /// Work of others may have become free.
+    func wake() { trouble.ring() }
+
+    private func wake(for intent: RecordID) {
+        unfinished.withLock { _ = $0.insert(intent) }
+        trouble.ring()
     }
 
     private func toBeSigned(_ job: Job, _ now: Date) throws(Refusal) -> ToBeSigned {
@@ -124,6 +142,8 @@ package final class IssuanceWorker: Service, Sendable {
             throw refusal
         } catch let error as StoreError {
             shop.log.error("the store refused", metadata: .event(order: intent.order, error: error))
+            // Nobody may know whether it was stored.
+            if shop.isShared { wake(for: intent.id) }
             throw Refusal(error)
         } catch { throw .broken }
     }
@@ -131,13 +151,17 @@ package final class IssuanceWorker: Service, Sendable {
     /// From the signature on there is a certificate, and it is recorded whatever has happened to its order.
     private func finish(_ intent: Intent, _ linted: consuming Linted) async throws -> StoredCertificate {
         let contents = linted.contents
-        let der = try await linted.signed { [signer = shop.issuer.signer] in try await signer.sign($0) }
+        let der = try await linted.signed { [shop] in try await shop.sign($0, for: .certificate) }
+        crashPoint("issuance.signature.after")
         let recorded = try await shop.store.recordIssuance(
             StoredCertificate(
                 id: intent.id, order: intent.order, account: intent.account, issuer: intent.issuer, serial: intent.serial,
                 der: der,
                 keyHash: PublicKeyInfo.fingerprint(of: contents.publicKey), identifiers: intent.identifiers,
                 notBefore: contents.notBefore, notAfter: contents.notAfter, created: shop.around.now()))
+        shop.measures.issuances.add(.issued)
+        shop.measures.issuanceTime.observe(seconds: shop.around.now().timeIntervalSince(intent.created))
+        crashPoint("issuance.record.after")
         shop.log.info(
             "certificate issued", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         return recorded
@@ -153,7 +177,7 @@ extension IssuanceWorker {
             while !Task.isCancelled {
                 failures = await recover() ? 0 : failures + 1
                 // 1, 2, 4 … 60 s while it fails; else until the next failure, or as a look whether anything was missed.
-                let wait = failures == 0 ? 300 : min(60, 1 << min(failures - 1, 6))
+                let wait = failures == 0 ? (shop.isShared ? 10 : 300) : min(60, 1 << min(failures - 1, 6))
                 if failures > 0 {
                     do { try await shop.around.sleep(.seconds(wait)) } catch { break }
                 } else {
@@ -170,27 +194,57 @@ extension IssuanceWorker {
     /// Finishes or voids each intent that nobody is at.
     /// - Returns: whether none is left.
     package func recover() async -> Bool {
-        var isClear = true
-        var cursor: RecordID?
         do {
             try await shop.requireSaneClock()
-            while true {
-                let page = try await shop.store.intentsWithoutCertificate(after: cursor, limit: 100)
-                for intent in page {
-                    if Task.isCancelled { return isClear }
-                    cursor = intent.id
-                    guard outcomes.withLock({ $0[intent.order ?? intent.id] }) == nil else { continue }
-                    do { try await resume(intent) } catch {
-                        isClear = false
-                        shop.log.error(
-                            "issuance failed again",
-                            metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
-                    }
-                }
-                if page.count < 100 { return isClear }
-            }
+            return shop.isShared ? try await recoverFreed() : try await recoverAll()
         } catch {
             shop.log.error("issuances could not be recovered", metadata: .event(error: error))
+            return false
+        }
+    }
+
+    /// Where other servers are: what this one left behind, and what has lost its server.
+    private func recoverFreed() async throws(StoreError) -> Bool {
+        let now = shop.around.now()
+        let freed = try await shop.store.claimWork(
+            .issuance, owner: shop.owner, leaseUntil: shop.leaseEnd, now: now, limit: 100)
+        unfinished.withLock { $0.formUnion(freed.map(\.subject)) }
+        for id in unfinished.withLock({ $0.sorted() }) {
+            if Task.isCancelled { return false }
+            let isOurs = try await shop.store.claimIssuance(id, owner: shop.owner, leaseUntil: shop.leaseEnd, now: now)
+            if isOurs, let intent = try await shop.store.intent(id), !(await tryAgain(intent)) { continue }
+            unfinished.withLock { _ = $0.remove(id) }
+        }
+        return freed.count < 100 && unfinished.withLock { $0.isEmpty }
+    }
+
+    /// Where this server is alone: whatever is there.
+    private func recoverAll() async throws(StoreError) -> Bool {
+        var isClear = true
+        var cursor: RecordID?
+        while true {
+            let page = try await shop.store.intentsWithoutCertificate(after: cursor, limit: 100)
+            for intent in page {
+                if Task.isCancelled { return isClear }
+                cursor = intent.id
+                guard outcomes.withLock({ $0[intent.order ?? intent.id] }) == nil else { continue }
+                if !(await tryAgain(intent)) { isClear = false }
+            }
+            if page.count < 100 {
+                unfinished.withLock { $0 = [] }
+                return isClear
+            }
+        }
+    }
+
+    private func tryAgain(_ intent: Intent) async -> Bool {
+        do {
+            try await resume(intent)
+            return true
+        } catch {
+            shop.log.error(
+                "issuance failed again",
+                metadata: .event(account: intent.account, order: intent.order, serial: intent.serial, error: error))
             return false
         }
     }
@@ -218,6 +272,7 @@ extension IssuanceWorker {
     }
 
     private func void(_ intent: Intent, _ why: String) async throws(StoreError) {
+        shop.measures.issuances.add(.voided)
         shop.log.warning("issuance voided", metadata: .event(account: intent.account, order: intent.order, serial: intent.serial))
         guard let order = intent.order else { return try await shop.store.voidIntent(intent.id) }
         try await shop.store.failIssuance(order, Problem(.serverInternal, 500, why))

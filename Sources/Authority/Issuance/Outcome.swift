@@ -1,7 +1,8 @@
 internal import Synchronization
+package import Validation
 
 /// One result that many may wait for, each as long as it likes.
-final class Outcome<Value: Sendable>: Sendable {
+package final class Outcome<Value: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var waiting: [Int: CheckedContinuation<Value?, Never>] = [:]
@@ -9,8 +10,10 @@ final class Outcome<Value: Sendable>: Sendable {
     }
     private let state = Mutex(State())
 
+    package init() {}
+
     /// The first value stands.
-    func settle(_ value: Value) {
+    package func settle(_ value: Value) {
         let waiting = state.withLock { state in
             guard state.value == nil else { return [CheckedContinuation<Value?, Never>]() }
             state.value = value
@@ -21,16 +24,14 @@ final class Outcome<Value: Sendable>: Sendable {
     }
 
     /// Nil when the time is over, or the waiting task is cancelled, before there is a value.
-    func value(within time: Duration, _ around: Surroundings) async -> Value? {
-        let place = state.withLock { state in
+    package func value(within time: Duration, _ deadlines: Deadlines) async -> Value? {
+        let (place, known) = state.withLock { state in
             state.next += 1
-            return state.next
+            return (state.next, state.value)
         }
-        let alarm = Task {
-            try? await around.sleep(time)
-            if !Task.isCancelled { self.giveUp(place) }
-        }
-        defer { alarm.cancel() }
+        if let known { return known }
+        let alarm = deadlines.after(time) { self.giveUp(place) }
+        defer { alarm.callOff() }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let now: Value?? = state.withLock { state in

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 package import Store
@@ -10,6 +11,12 @@ extension CertificateAuthority {
         let found = try await stored { () async throws(StoreError) in try await store.authorization(id) }
         guard let found, found.account == account else { throw .notYours }
         return found
+    }
+
+    /// The same, for a client that waits for a verdict: while a target is being asked, the look is held for a short while.
+    package func settledAuthorization(_ id: RecordID, for account: RecordID) async throws(Refusal) -> StoredAuthorization {
+        await validations.queryEnds(id, of: account)
+        return try await authorization(id, for: account)
     }
 
     /// RFC 8555 section 7.5.2. Asked again, it is as it was.
@@ -39,26 +46,32 @@ extension CertificateAuthority {
     package func respond(_ id: RecordID, _ type: ChallengeType, for account: RecordID) async throws(Refusal)
         -> StoredAuthorization
     {
-        let found = try await authorization(id, for: account)
-        guard let challenge = found.challenge(type) else { throw .notYours }
-        let duty = ValidationWorker.Duty(authorization: id, type: type)
-        switch challenge.status {
-        case .valid, .invalid: return found
-        case .processing:
-            if found.status(at: around.now()) == .pending { validations.hurry(duty) }
-            return found
-        case .pending: break
-        }
-        guard found.status(at: around.now()) == .pending else {
-            throw .wrongState(
-                "The authorization is \(found.status(at: around.now()).rawValue); its challenges can no longer be answered.")
-        }
         let thumbprint = try await activeAccount(account).key.thumbprint
-        let outcome = try await stored { () async throws(StoreError) in
-            try await store.beginValidation(
-                id, type, owner: validations.owner, leaseUntil: validations.leaseEnd, now: around.now())
+        let now = around.now()
+        crashPoint("challenge.answer.before")
+        let outcome: (authorization: StoredAuthorization, begun: Bool)
+        do throws(StoreError) {
+            outcome = try await store.beginValidation(
+                id, type, account: account, owner: validations.owner, leaseUntil: validations.leaseEnd, now: now)
+        } catch .notFound {
+            throw .notYours
+        } catch {
+            log.error("the store refused", metadata: .event(authorization: id, error: error))
+            throw Refusal(error)
         }
-        if outcome.begun { validations.take(duty, outcome.authorization, thumbprint: thumbprint) }
-        return outcome.authorization
+        crashPoint("challenge.answer.after")
+        let (found, duty) = (outcome.authorization, ValidationWorker.Duty(authorization: id, type: type))
+        if outcome.begun {
+            validations.take(duty, found, thumbprint: thumbprint)
+            return found
+        }
+        let status = found.status(at: now)
+        switch found.challenge(type)?.status {
+        case .processing where status == .pending: validations.hurry(duty)
+        case .pending:
+            throw .wrongState("The authorization is \(status.rawValue); its challenges can no longer be answered.")
+        default: break
+        }
+        return found
     }
 }

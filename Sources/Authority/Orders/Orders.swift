@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -29,10 +30,12 @@ extension CertificateAuthority {
             id: around.newID(), account: account, identifiers: names.map { .dns($0.text) },
             authorizations: authorizations.map(\.id),
             notBefore: wanted.notBefore, notAfter: wanted.notAfter, created: now, expires: expires)
+        crashPoint("order.create.before")
         do { try await store.createOrder(order, authorizations) } catch .conflict { throw .accountDeactivated } catch {
             log.error("the store refused", metadata: .event(account: account, error: error))
             throw Refusal(error)
         }
+        crashPoint("order.create.after")
         log.info("order created", metadata: .event(account: account, order: order.id))
         return OrderWithAuthorizations(order: order, authorizations: authorizations)
     }

@@ -1,7 +1,8 @@
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
-package import ServiceLifecycle
+internal import ServiceLifecycle
 internal import Signing
 package import Store
 internal import Synchronization
@@ -12,12 +13,14 @@ package final class Publisher: Service, Sendable {
     private let bell = Bell()
     private struct Desk {
         var list: StoredRevocationList?
-        /// Serials on the list that is served.
-        var serials: Set<[UInt8]> = []
         var isAsked = false
+        /// How long the last list took from its first revocation read to its place in the store.
+        var effort: TimeInterval = 0
     }
     private let desk = Mutex(Desk())
     private let oneAtATime = Gate(width: 1)
+    /// Revocations read at a time: some hundred microseconds on the database's side.
+    private static let page = 500
 
     init(_ shop: Shop) { self.shop = shop }
 
@@ -29,6 +32,8 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
+    /// Certificates on it.
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
 
     /// Signs at once whatever the last list says.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
@@ -42,58 +47,80 @@ package final class Publisher: Service, Sendable {
 
     private func sign() async throws -> StoredRevocationList {
         try await shop.requireSaneClock()
-        desk.withLock { $0.isAsked = false }
+        let began = shop.around.now()
         let issuer = shop.issuer
-        let now = shop.around.now().wholeSeconds
-        let last = try await shop.store.latestCRL(issuer: issuer.id)
-        let thisUpdate = max(now, last?.thisUpdate ?? now)
+        let now = began.wholeSeconds
+        // The count before the number, the number before the pages: a list may hold more than it counted, and holds whatever one with a
+        // lower number held.
+        let state = try await shop.store.publicationState(issuer: issuer.id)
+        let thisUpdate = max(now, state.newest?.thisUpdate ?? now)
         let nextUpdate = thisUpdate.addingTimeInterval(shop.policy.revocationListLifetime.inSeconds)
         let number = try await shop.store.nextCRLNumber(issuer: issuer.id)
-        let revocations = try await shop.store.revocations(issuer: issuer.id)
-        let tbs = RevocationList.toBeSigned(
-            issuer: issuer.description, number: number, thisUpdate: thisUpdate, nextUpdate: nextUpdate,
-            entries: revocations.lazy.map { RevocationList.Entry(serial: $0.serial, revokedAt: $0.at, reason: $0.reason) })
-        let signature = try await issuer.signer.sign(tbs)
-        let der = RevocationList.assemble(tbs: tbs, signature: signature, scheme: issuer.description.scheme)
-        guard try RevocationList(der: der).isSigned(by: issuer.certificate) else {
-            throw Unacceptable(.signature, "the signature does not fit the issuer's certificate")
-        }
+        crashPoint("list.number.after")
+        let (tbs, entries) = try await toBeSigned(number, thisUpdate, nextUpdate, from: state.start)
+        let signature = try await shop.sign(tbs, for: .revocationList)
+        crashPoint("list.signature.after")
         let list = StoredRevocationList(
-            issuer: issuer.id, number: number, der: der, thisUpdate: thisUpdate, nextUpdate: nextUpdate)
+            issuer: issuer.id, number: number,
+            der: try RevocationList.assemble(tbs: tbs, signature: signature, issuer: issuer.description), thisUpdate: thisUpdate,
+            nextUpdate: nextUpdate, revocations: state.revocations)
+        crashPoint("list.store.before")
         try await shop.store.saveCRL(list)
-        show(list, revocations.map(\.serial))
-        shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(revocations.count)"])
+        crashPoint("list.store.after")
+        show(list)
+        desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
+        shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])
         return list
     }
 
-    private func show(_ list: StoredRevocationList, _ serials: [[UInt8]]) {
+    private func toBeSigned(
+        _ number: Int64, _ thisUpdate: Date, _ nextUpdate: Date, from start: RevocationPlace
+    ) async throws(StoreError) -> (tbs: [UInt8], entries: Int) {
+        var draft = RevocationListDraft()
+        var place: RevocationPlace? = start
+        while let behind = place {
+            let page = try await shop.store.revocations(issuer: shop.issuer.id, after: behind, limit: Self.page)
+            for one in page { draft.add(RevocationList.Entry(serial: one.serial, revokedAt: one.at, reason: one.reason)) }
+            place = page.count == Self.page ? page.last?.place : nil
+            // A long list lets requests through between its pages.
+            await Task.yield()
+        }
+        let tbs = draft.toBeSigned(
+            issuer: shop.issuer.description, number: number, thisUpdate: thisUpdate, nextUpdate: nextUpdate)
+        return (tbs, draft.count)
+    }
+
+    private func show(_ list: StoredRevocationList) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
             desk.list = list
-            desk.serials = Set(serials)
         }
     }
 
     /// Serves the stored list if it is young, else signs one.
+    /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
     package func start() async throws {
-        if let stored = try await shop.store.latestCRL(issuer: shop.issuer.id), let list = try? RevocationList(der: stored.der),
-            list.isSigned(by: shop.issuer.certificate)
-        {
-            show(stored, list.entries.map { Array($0.serial.drop { $0 == 0 }) })
-        }
+        try await shop.requireSaneClock()
+        try await adopt()
         if try await isDue() { try await publish() }
     }
 
-    /// Whether the list that is served is half through its life, or something else, such as a command beside the server, has revoked or
-    /// published meanwhile.
-    func isDue() async throws(StoreError) -> Bool {
-        let (list, serials, isAsked) = desk.withLock { ($0.list, $0.serials, $0.isAsked) }
-        guard let list, !isAsked else { return true }
+    /// Takes the stored list for the one to serve.
+    private func adopt() async throws(StoreError) {
+        guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
+            RevocationList.isSigned(stored.der, by: shop.issuer.description)
+        else { return }
+        show(stored)
+    }
+
+    /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A
+    /// list that something else has published meanwhile is served from now on.
+    package func isDue() async throws(StoreError) -> Bool {
+        let state = try await shop.store.publicationState(issuer: shop.issuer.id)
+        if let newest = state.newest, newest.number > current?.number ?? 0 { try await adopt() }
+        guard let list = current else { return true }
         let half = list.thisUpdate.addingTimeInterval(list.nextUpdate.timeIntervalSince(list.thisUpdate) / 2)
-        if shop.around.now() >= half { return true }
-        return try await shop.store.revocations(issuer: shop.issuer.id).contains { revocation in
-            !serials.contains(revocation.serial) && !serials.contains(Array(revocation.serial.drop { $0 == 0 }))
-        }
+        return shop.around.now() >= half || list.revocations != state.revocations
     }
 
     /// Until shutdown. What fails is tried again with growing pauses; the old list is served meanwhile.
@@ -102,7 +129,7 @@ package final class Publisher: Service, Sendable {
             var failures = 0
             while !Task.isCancelled {
                 do {
-                    if current == nil { try await start() } else if try await isDue() { try await publish() }
+                    if try await isDue() { try await publish() }
                     failures = 0
                 } catch {
                     failures += 1
@@ -112,39 +139,19 @@ package final class Publisher: Service, Sendable {
                     do { try await shop.around.sleep(.seconds(min(60, 1 << min(failures - 1, 6)))) } catch { break }
                 } else {
                     await bell.rest(.seconds(30), shop.around)
-                    let isAsked = desk.withLock { $0.isAsked }
-                    if isAsked { do { try await shop.around.sleep(shop.policy.revocationDebounce) } catch { break } }
+                    if let gathering { do { try await shop.around.sleep(gathering) } catch { break } }
                 }
             }
         }
     }
-}
 
-extension CertificateAuthority {
-    /// The list to serve: from memory, or, before the first was signed here, from the store.
-    /// - Parameter issuer: its key identifier in hexadecimal.
-    /// - Returns: nil where nothing is known of such a list.
-    package func crl(_ issuer: String) async throws(Refusal) -> StoredRevocationList? {
-        if issuer == self.issuer.id, let list = publisher.current { return list }
-        return try await stored { () async throws(StoreError) in try await store.latestCRL(issuer: issuer) }
-    }
-
-    /// DER; nil for an issuer that never was one here.
-    package func issuerCertificate(_ id: String) async throws(Refusal) -> [UInt8]? {
-        if id == issuer.id { return issuer.certificate.der }
-        let earlier = try await stored { () async throws(StoreError) in try await store.issuers() }
-        return earlier.first { $0.id == id }?.chain.first
-    }
-
-    package var rootPEM: String { issuer.root.pem }
-
-    /// Run beside Web; shut down after it, so that what it accepted is finished.
-    package var services: [any Service] { [validations, issuances, publisher, sweeper] }
-
-    /// Before the first request: the issuer on record and a list to serve.
-    /// - Throws: `StoreError`, `ClockIsBehind`, `SigningError`.
-    package func prepare() async throws {
-        try await store.saveIssuer(StoredIssuer(id: issuer.id, chain: issuer.chain, created: around.now()))
-        try await publisher.start()
+    /// How long revocations gather now that one was asked for: the policy's time, and as long as keeps the making of long lists below a
+    /// twentieth of the time, but never longer than lets a revocation be seen within a minute. Nil: none was asked for.
+    private var gathering: Duration? {
+        let (isAsked, effort) = desk.withLock { desk in
+            defer { desk.isAsked = false }
+            return (desk.isAsked, desk.effort)
+        }
+        return isAsked ? max(shop.policy.revocationDebounce, .seconds(min(30, 20 * effort))) : nil
     }
 }

@@ -1,4 +1,5 @@
 package import ACME
+internal import Faults
 internal import Foundation
 internal import Logging
 internal import PKIX
@@ -31,10 +32,12 @@ extension CertificateAuthority {
         guard let found, found.der == certificate else { throw .unknownCertificate }
         guard try await mayRevoke(found, read, revoker) else { throw .mayNotRevoke }
         try require(reason, revoker)
+        crashPoint("revocation.before")
         let outcome = try await stored { () async throws(StoreError) in
             try await store.revoke(
                 issuer: issuer, serial: found.serial, at: around.now(), reason: reason == 0 ? nil : reason, blockKey: reason == 1)
         }
+        crashPoint("revocation.after")
         guard case .revoked = outcome else { throw .alreadyRevoked }
         log.notice("certificate revoked", metadata: .event(account: found.account, order: found.order, serial: found.serial))
         publisher.revoked()

@@ -1,9 +1,12 @@
 internal import ACME
+internal import Faults
 package import Foundation
 internal import Logging
+internal import Measures
 internal import ServiceLifecycle
 internal import Store
 internal import Synchronization
+internal import Tracing
 internal import Validation
 
 /// Asks the targets of challenges that were answered (RFC 8555 section 8.2): at once when the client answers, again after each delay of the
@@ -17,10 +20,22 @@ package final class ValidationWorker: Service, Sendable {
     private let validate: @Sendable (Attempt) async -> Result<Evidence, Problem>
     private let gate: Gate
     private let tasks = Tasks<Duty>(capacity: 10_000)
-    private let bells = Mutex<[Duty: Bell]>([:])
+    private let hands = Mutex<[Duty: Hand]>([:])
+    private let deadlines: Deadlines
+    private let held = Atomic<Int>(0)
 
-    init(_ shop: Shop, validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>) {
+    /// A duty that is in hand.
+    private struct Hand: Sendable {
+        let account: RecordID?
+        /// Ends the rest between two queries.
+        let bell = Bell()
+        /// Of the query under way, once its result is stored; nil during a rest.
+        var query: Outcome<Void>? = Outcome()
+    }
+
+    init(_ shop: Shop, deadlines: Deadlines, validate: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem>) {
         self.shop = shop
+        self.deadlines = deadlines
         self.validate = validate
         gate = Gate(width: shop.policy.validationConcurrency)
     }
@@ -33,17 +48,54 @@ package final class ValidationWorker: Service, Sendable {
     ///   - authorization: as it has just been stored; nil: to be read.
     ///   - thumbprint: of the account's key at the response; nil: of the key that it has now.
     func take(_ duty: Duty, _ authorization: StoredAuthorization? = nil, thumbprint: String?) {
-        let bell = Bell()
-        tasks.start(duty) { [self] in
-            bells.withLock { $0[duty] = bell }
-            await perform(duty, authorization, thumbprint: thumbprint, bell)
-            bells.withLock { $0[duty] = nil }
+        let hand = Hand(account: authorization?.account)
+        let isNew = hands.withLock { hands in
+            guard hands[duty] == nil else { return false }
+            hands[duty] = hand
+            return true
         }
+        guard isNew else { return }
+        let started = tasks.start(duty) { [self] in
+            await perform(duty, authorization, thumbprint: thumbprint, hand.bell)
+            putDown(duty)
+        }
+        if !started { putDown(duty) }
+    }
+
+    private func putDown(_ duty: Duty) {
+        hands.withLock { $0.removeValue(forKey: duty) }?.query?.settle(())
     }
 
     /// Brings the next query forward if the duty rests.
     func hurry(_ duty: Duty) {
-        bells.withLock { $0[duty] }?.ring()
+        hands.withLock { $0[duty] }?.bell.ring()
+    }
+
+    /// Holds whoever looks at an authorization of `account` while a target of its challenges is being asked, until the result is stored,
+    /// at most for the policy's `queryWait`.
+    func queryEnds(_ authorization: RecordID, of account: RecordID) async {
+        let query: Outcome<Void>? = hands.withLock { hands in
+            for type in shop.policy.challenges {
+                if let hand = hands[Duty(authorization: authorization, type: type)], hand.account == account { return hand.query }
+            }
+            return nil
+        }
+        guard let query, held.load(ordering: .relaxed) < shop.policy.heldLooks else { return }
+        held.add(1, ordering: .relaxed)
+        defer { held.subtract(1, ordering: .relaxed) }
+        _ = await query.value(within: shop.policy.queryWait, deadlines)
+    }
+
+    private func queryEnded(_ duty: Duty) {
+        let query = hands.withLock { hands in
+            defer { hands[duty]?.query = nil }
+            return hands[duty]?.query
+        }
+        query?.settle(())
+    }
+
+    private func queryBegins(_ duty: Duty) {
+        hands.withLock { $0[duty]?.query = Outcome() }
     }
 
     /// Returns when no duty is in hand: all are decided, or rest in the store.
@@ -54,20 +106,29 @@ package final class ValidationWorker: Service, Sendable {
             guard let (attempt, earlier) = try await attempt(duty, known, thumbprint: thumbprint) else { return }
             var failures = earlier
             while true {
-                let result = await gate.pass { await validate(attempt) }
+                let result = await gate.pass { await ask(attempt) }
                 guard case .failure(let problem) = result else {
                     return try await succeed(duty, attempt, result)
                 }
                 // A query that ended because the process does is no failure of the target's.
                 if Task.isCancelled { return }
+                // Nor is what this server lacks itself: asked again for as long as someone waits for it.
+                if problem.status == 503 {
+                    guard try await rest(duty, shop.policy.validationDelays.first ?? .seconds(3), bell) else { return }
+                    continue
+                }
                 failures.append(problem)
                 guard failures.count < shop.policy.validationAttempts else { return try await fail(duty, failures) }
                 let delay = shop.policy.validationDelays[failures.count - 1]
                 // Another process takes over only after this one's next query must be over.
                 let due = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
-                try await shop.store.recordAttempt(duty.authorization, duty.type, Self.summary(failures), due: due)
+                let isOurs = try await shop.store.recordAttempt(
+                    duty.authorization, duty.type, Self.summary(failures), owner: shop.owner, due: due)
+                guard isOurs else { return }
+                queryEnded(duty)
                 await bell.rest(delay, shop.around)
                 if Task.isCancelled { return }
+                queryBegins(duty)
                 guard try await isWanted(duty) else { return }
             }
         } catch {
@@ -75,6 +136,37 @@ package final class ValidationWorker: Service, Sendable {
             shop.log.error(
                 "a validation could not be recorded", metadata: .event(authorization: duty.authorization, error: error))
         }
+    }
+
+    private func ask(_ attempt: Attempt) async -> Result<Evidence, Problem> {
+        let began = ContinuousClock.now
+        let result = await Trace.span(
+            "validate " + attempt.type.rawValue, ofKind: .client, ["chancery.name": .string(attempt.name)]
+        ) {
+            let result = await validate(attempt)
+            if case .failure(let problem) = result {
+                Trace.note(["chancery.problem": .string(problem.errorType?.rawValue ?? "other")])
+                Trace.fail()
+            }
+            return result
+        }
+        shop.measures.attemptTime[attempt.type].observe(began.duration(to: .now))
+        shop.measures.attempts.add(attempt.type, ValidationResult(result))
+        return result
+    }
+
+    /// Between two queries, of which the first counted for nothing.
+    /// - Returns: false when the duty is over, or another's.
+    private func rest(_ duty: Duty, _ delay: Duration, _ bell: Bell) async throws(StoreError) -> Bool {
+        let until = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
+        let item = WorkItem(
+            kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until, attempts: 0)
+        guard try await shop.store.extendLease(item, until: until) else { return false }
+        queryEnded(duty)
+        await bell.rest(delay, shop.around)
+        if Task.isCancelled { return false }
+        queryBegins(duty)
+        return try await isWanted(duty)
     }
 
     /// What to ask, and the failed queries so far; nil when nobody waits for it any more.
@@ -105,7 +197,10 @@ package final class ValidationWorker: Service, Sendable {
         guard case .success(let evidence) = result else { return }
         let now = shop.around.now()
         let until = now.addingTimeInterval(shop.policy.authorizationLifetime.inSeconds).wholeSeconds
+        crashPoint("challenge.verdict.before")
         try await shop.store.recordVerdict(duty.authorization, duty.type, .valid(until: until), at: now)
+        shop.measures.verdicts.add(duty.type, .valid)
+        crashPoint("challenge.verdict.after")
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["name"] = "\(attempt.name)"
         metadata["type"] = "\(duty.type.rawValue)"
@@ -114,7 +209,9 @@ package final class ValidationWorker: Service, Sendable {
     }
 
     private func fail(_ duty: Duty, _ failures: [Problem]) async throws(StoreError) {
-        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(Self.summary(failures)), at: shop.around.now())
+        let problem = Self.summary(failures)
+        try await shop.store.recordVerdict(duty.authorization, duty.type, .invalid(problem), at: shop.around.now())
+        shop.measures.verdicts.add(duty.type, ValidationResult(.failure(problem)))
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
         metadata["type"] = "\(duty.type.rawValue)"
         metadata["problem"] = "\(failures.last?.detail ?? "")"
@@ -138,10 +235,10 @@ extension ValidationWorker {
     /// and leaves the rest to the next process. Returns only then.
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
-            // The folder has one server: leases of earlier ones are void.
-            await claim(at: shop.leaseEnd)
+            // A database that is not shared has one server: leases of earlier ones are void.
+            await claim(at: shop.isShared ? shop.around.now() : shop.leaseEnd)
             while !Task.isCancelled {
-                do { try await shop.around.sleep(.seconds(10)) } catch { break }
+                do { try await shop.around.sleep(.seconds(shop.isShared ? 2 : 10)) } catch { break }
                 await claim(at: shop.around.now())
             }
         }

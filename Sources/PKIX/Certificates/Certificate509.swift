@@ -38,6 +38,8 @@ package struct Certificate509: Sendable, Hashable {
     package var publicKey: [UInt8] { tbs.publicKey }
     package func extensionValue(_ oid: OID) -> Extension? { tbs.extensionValue(oid) }
     package var isCA: Bool { (try? extensionValue(.basicConstraints)?.basicConstraints().isCA) ?? false }
+    /// How many CA certificates may stand between this one and a leaf; nil: any number.
+    package var pathLength: Int? { (try? extensionValue(.basicConstraints)?.basicConstraints().pathLength) ?? nil }
     package var pem: String { PEM.encode("CERTIFICATE", der) }
 
     /// The serial as people and openssl write it: upper-case hexadecimal, no sign octet.

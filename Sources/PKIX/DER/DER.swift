@@ -9,9 +9,19 @@ package enum DER {
         bytes += content
         return bytes
     }
-    package static func sequence(_ parts: [UInt8]...) -> [UInt8] { element(0x30, Array(parts.joined())) }
-    package static func sequence(of parts: some Sequence<[UInt8]>) -> [UInt8] { element(0x30, Array(parts.joined())) }
-    package static func set(_ parts: [UInt8]...) -> [UInt8] { element(0x31, Array(parts.joined())) }
+    package static func sequence(_ parts: [UInt8]...) -> [UInt8] { element(0x30, of: parts) }
+    package static func sequence(of parts: some Collection<[UInt8]>) -> [UInt8] { element(0x30, of: parts) }
+    package static func set(_ parts: [UInt8]...) -> [UInt8] { element(0x31, of: parts) }
+
+    private static func element(_ tag: UInt8, of parts: some Collection<[UInt8]>) -> [UInt8] {
+        let length = parts.reduce(0) { $0 + $1.count }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(length + 6)
+        bytes.append(tag)
+        appendLength(length, to: &bytes)
+        for part in parts { bytes += part }
+        return bytes
+    }
     package static func octetString(_ bytes: [UInt8]) -> [UInt8] { element(0x04, bytes) }
     package static func bitString(_ bytes: [UInt8], unusedBits: UInt8 = 0) -> [UInt8] { element(0x03, [unusedBits] + bytes) }
     package static func boolean(_ value: Bool) -> [UInt8] { element(0x01, [value ? 0xff : 0]) }

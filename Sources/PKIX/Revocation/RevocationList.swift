@@ -24,34 +24,6 @@ package struct RevocationList: Sendable {
     let signatureAlgorithm: [UInt8]
     let signature: [UInt8]
 
-    /// The TBSCertList, linear in the entries. The entries stand in the order given.
-    /// - Parameters:
-    ///   - number: positive, above that of every list before.
-    ///   - thisUpdate, nextUpdate: rounded down to the second.
-    package static func toBeSigned(
-        issuer: IssuerDescription, number: Int64, thisUpdate: Date, nextUpdate: Date, entries: some Sequence<Entry>
-    ) -> [UInt8] {
-        var revoked: [UInt8] = []
-        for entry in entries {
-            let reason = entry.reason.flatMap { 1...255 ~= $0 ? UInt8($0) : nil }.map { reason in
-                let value = Extension(.reasonCode, value: DER.element(0x0a, [reason]))
-                return DER.sequence(value.der)
-            }
-            revoked += DER.sequence(DER.integer(entry.serial), DER.time(entry.revokedAt), reason ?? [])
-        }
-        let number = Extension(.crlNumber, value: DER.integer(UInt64(max(number, 0))))
-        let extensions = DER.sequence(Extension.authorityKeyIdentifier(issuer.keyIdentifier).der, number.der)
-        return DER.sequence(
-            DER.integer(1), issuer.scheme.algorithmIdentifier, issuer.name.der, DER.time(thisUpdate), DER.time(nextUpdate),
-            revoked.isEmpty ? [] : DER.element(0x30, revoked), DER.constructed(0, extensions))
-    }
-
-    /// The CertificateList's DER.
-    /// - Parameter signature: over `tbs` by `scheme`, in X.509 form.
-    package static func assemble(tbs: [UInt8], signature: [UInt8], scheme: SignatureScheme) -> [UInt8] {
-        Certificate509.assemble(tbs, signature, scheme)
-    }
-
     /// - Parameter der: a complete list of at most 64 MiB.
     /// - Throws: `.malformed`; also for a critical extension, which nothing here understands.
     package init(der: [UInt8]) throws(Unacceptable) {

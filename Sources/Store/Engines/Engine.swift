@@ -10,8 +10,15 @@ protocol Engine: Sendable {
     /// Runs `body` on a connection that cannot write.
     /// - Parameter snapshot: whether all statements must see the same state; one statement always does.
     func read<T: Sendable>(snapshot: Bool, _ body: (any Session) throws(StoreError) -> T) async throws(StoreError) -> T
+    /// Why nothing will be committed any more, however long one waits: the device failed under a commit. Nil as long as all is well.
+    var failure: StoreError? { get }
     /// After this no other call.
     func close()
+}
+
+extension Engine {
+    /// An engine that finds its way back by itself never ends.
+    var failure: StoreError? { nil }
 }
 
 typealias Verb = @Sendable (any Session) throws(StoreError) -> Void

@@ -1,3 +1,4 @@
+internal import Faults
 internal import Foundation
 internal import GRDB
 internal import Synchronization
@@ -9,12 +10,15 @@ final class SQLiteEngine: Engine {
     private let readers: [DatabaseQueue]
     private let turn = Atomic<UInt>(0)
     private let isClosed = Atomic<Bool>(false)
+    private let failed = Mutex<StoreError?>(nil)
     private let path: String
     private let observer: (@Sendable (String) -> Void)?
 
-    /// - Parameter observer: told every statement's text before it runs; for tests.
+    /// - Parameters:
+    ///   - settling: makes durable anew whatever an earlier process left in the write-ahead log, before anything is built upon it.
+    ///   - observer: told every statement's text before it runs; for tests.
     /// - Throws: `corrupt` for a file that is no database; `broken` when the connection does not keep full durability.
-    init(path: String, observer: (@Sendable (String) -> Void)? = nil) throws(StoreError) {
+    init(path: String, settling: Bool = false, observer: (@Sendable (String) -> Void)? = nil) throws(StoreError) {
         (self.path, self.observer) = (path, observer)
         try Self.makeFile(path)
         var configuration = Configuration()
@@ -36,6 +40,7 @@ final class SQLiteEngine: Engine {
                         """)
                 return try Int.fetchOne(db, sql: "PRAGMA synchronous")
             }
+            if settling { try writer.inDatabase(Self.settle) }
             guard level == 2 else { throw StoreError.broken("synchronous is \(level ?? -1) instead of FULL") }
             (configuration.readonly, configuration.journalMode) = (true, .default)
             readers = try (0..<4).map { [configuration] _ in try DatabaseQueue(path: path, configuration: configuration) }
@@ -44,15 +49,22 @@ final class SQLiteEngine: Engine {
         }
     }
 
+    var failure: StoreError? { failed.withLock { $0 } }
+
     func commit(_ verbs: [Verb]) -> [StoreError?] {
-        writer.inDatabase { db in
+        // Not even tried: a second sync can succeed though the first lost pages, and would then stand for more than it wrote.
+        if let failure { return Array(repeating: failure, count: verbs.count) }
+        return writer.inDatabase { db in
             let session = SQLiteSession(db: db, path: path, observer: observer)
             do throws(StoreError) {
                 try session.control("BEGIN IMMEDIATE")
                 let outcome = try run(verbs, in: session)
+                crashPoint("sqlite.commit.before")
                 try session.control(outcome.contains(nil) ? "COMMIT" : "ROLLBACK")
+                crashPoint("sqlite.commit.after")
                 return outcome
             } catch {
+                if case .device = error { failed.withLock { $0 = $0 ?? error } }
                 if db.isInsideTransaction { try? session.control("ROLLBACK") }
                 return Array(repeating: error, count: verbs.count)
             }
@@ -101,6 +113,10 @@ final class SQLiteEngine: Engine {
         try? writer.close()
     }
 
+    /// After a sync that failed the system may still show pages that the device never took. What is in the log is written once more, into
+    /// the database, and that is synced. A command beside that reads an older state leaves the log for the next time.
+    private static func settle(_ db: Database) throws { _ = try Row.fetchAll(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
+
     /// The database file is private from its first byte; SQLite gives its companions the same mode.
     private static func makeFile(_ path: String) throws(StoreError) {
         let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
@@ -114,6 +130,11 @@ final class SQLiteEngine: Engine {
         _ = Foundation.close(descriptor)
     }
 
+    /// Input and output that failed for want of memory, descriptors or room for the index that is not on the device.
+    private static let shortages: [ResultCode] = [
+        .SQLITE_IOERR_NOMEM, .SQLITE_IOERR_SHMOPEN, .SQLITE_IOERR_SHMSIZE, .SQLITE_IOERR_SHMMAP, .SQLITE_IOERR_GETTEMPPATH,
+    ]
+
     static func reason(for error: any Error, path: String) -> StoreError {
         if let error = error as? StoreError { return error }
         guard let error = error as? DatabaseError else { return .broken("\(error)") }
@@ -122,7 +143,9 @@ final class SQLiteEngine: Engine {
         case .SQLITE_BUSY, .SQLITE_LOCKED: return .busy
         case .SQLITE_CONSTRAINT: return .conflict(message)
         case .SQLITE_FULL: return .full(path: path)
-        case .SQLITE_IOERR, .SQLITE_CANTOPEN:
+        case .SQLITE_NOMEM, .SQLITE_CANTOPEN: return .shortage("\(message), \(path)")
+        case .SQLITE_IOERR where shortages.contains(error.extendedResultCode): return .shortage("\(message), \(path)")
+        case .SQLITE_IOERR:
             return .device("\(message) (SQLite code \(error.extendedResultCode.rawValue), \(path))")
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: return .corrupt(path: path, reason: message)
         case .SQLITE_READONLY, .SQLITE_PERM: return .readOnly(path: path)

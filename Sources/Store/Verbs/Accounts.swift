@@ -61,6 +61,7 @@ extension AuthorityStore {
                 "UPDATE accounts SET contacts = $1 WHERE id = $2 AND status = 'valid' RETURNING \(StoredAccount.columns)",
                 [text.sql, id.sql])
             guard let row = rows.first else { throw .conflict("the account is not valid") }
+            try Self.noteAccountChange(sql)
             return try StoredAccount(row)
         }
     }
@@ -72,6 +73,7 @@ extension AuthorityStore {
         try await commit { (sql) throws(StoreError) in
             let changed = try sql.run("UPDATE accounts SET terms = $1 WHERE id = $2 AND status = 'valid'", [terms.sql, id.sql])
             guard changed == 1 else { throw .conflict("the account is not valid") }
+            try Self.noteAccountChange(sql)
         }
     }
 
@@ -86,6 +88,7 @@ extension AuthorityStore {
             let changed = try sql.run("UPDATE accounts SET status = $1 WHERE id = $2 AND status = 'valid'", [status.sql, id.sql])
             if changed == 1 {
                 try sql.run("UPDATE orders SET status = 'invalid' WHERE account = $1 AND status = 'pending'", [id.sql])
+                try Self.noteAccountChange(sql)
             }
             guard let row = try sql.row("SELECT \(StoredAccount.columns) FROM accounts WHERE id = $1", [id.sql]) else {
                 throw .notFound
@@ -105,8 +108,15 @@ extension AuthorityStore {
             let changed = try sql.run(
                 "UPDATE accounts SET thumbprint = $1, jwk = $2 WHERE id = $3 AND thumbprint = $4 AND status = 'valid'",
                 [key.thumbprint.sql, key.canonical.sql, account.sql, thumbprint.sql])
-            return changed == 1 ? .changed : .stale
+            guard changed == 1 else { return .stale }
+            try Self.noteAccountChange(sql)
+            return .changed
         }
+    }
+
+    /// So that servers know when what they remember of accounts is no longer true.
+    private static func noteAccountChange(_ sql: any Session) throws(StoreError) {
+        try sql.run("UPDATE account_changes SET number = number + 1 WHERE id = 1", [])
     }
 
     private static func account(_ sql: any Session, thumbprint: String) throws(StoreError) -> StoredAccount? {

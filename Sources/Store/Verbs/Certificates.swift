@@ -6,14 +6,15 @@ package struct CertificateFilter: Sendable, Equatable {
     package var account: RecordID?
     package var keyHash: [UInt8]?
     package var revoked: Bool?
-    package var expiresBefore: Date?
+    /// The end of the validity lies in it, its own end left out.
+    package var ends: Range<Date>?
 
     package init(
         name: String? = nil, account: RecordID? = nil, keyHash: [UInt8]? = nil, revoked: Bool? = nil,
-        expiresBefore: Date? = nil
+        ends: Range<Date>? = nil
     ) {
         (self.name, self.account, self.keyHash) = (name, account, keyHash)
-        (self.revoked, self.expiresBefore) = (revoked, expiresBefore)
+        (self.revoked, self.ends) = (revoked, ends)
     }
 }
 
@@ -26,13 +27,21 @@ extension AuthorityStore {
         try await read { (sql) throws(StoreError) in try Self.certificate(sql, issuer: issuer, serial: serial) }
     }
 
-    /// In the order of their making, behind `cursor`.
+    /// Those that the filter lets through, behind `last`: in the order of their making, or of their ends where `ends` alone narrows them.
     package func certificates(
-        _ filter: CertificateFilter = CertificateFilter(), after cursor: RecordID? = nil, limit: Int
+        _ filter: CertificateFilter = CertificateFilter(), after last: StoredCertificate? = nil, limit: Int
     ) async throws(StoreError) -> [StoredCertificate] {
-        let (query, parameters) = filter.query(after: cursor ?? .first, limit: limit)
+        let (query, parameters) = filter.query(after: last, limit: limit)
         return try await read { (sql) throws(StoreError) in
             try sql.rows(query, parameters).map { (row) throws(StoreError) in try StoredCertificate(row) }
+        }
+    }
+
+    /// Whether any certificate was ever issued for the key.
+    /// - Parameter hash: SHA-256 of the subject public key info.
+    package func isKeyCertified(_ hash: [UInt8]) async throws(StoreError) -> Bool {
+        try await read { (sql) throws(StoreError) in
+            try sql.row("SELECT id FROM certificates WHERE key_hash = $1 LIMIT 1", [hash.sql]) != nil
         }
     }
 
@@ -57,34 +66,45 @@ extension AuthorityStore {
 
 extension CertificateFilter {
     /// The narrowest table leads, so that each form has an index to walk along.
-    func query(after cursor: RecordID, limit: Int) -> (String, [SQLValue]) {
-        var parameters = [cursor.sql]
+    func query(after last: StoredCertificate?, limit: Int) -> (String, [SQLValue]) {
+        var parameters: [SQLValue] = []
         func next(_ value: SQLValue) -> String {
             parameters.append(value)
             return "$\(parameters.count)"
         }
         var tables = "certificates c LEFT JOIN revocations r ON r.certificate = c.id"
         var key = "c.id"
-        var conditions: [String] = []
-        if let name {
+        if name != nil {
             tables =
                 "certificate_names n JOIN certificates c ON c.id = n.certificate LEFT JOIN revocations r ON r.certificate = c.id"
             key = "n.certificate"
-            conditions.append("n.name = \(next(name.sql))")
         } else if revoked == true, account == nil, keyHash == nil {
             tables = "revocations r JOIN certificates c ON c.id = r.certificate"
             key = "r.certificate"
         }
+        var order = key
+        var conditions: [String] = []
+        if let ends, key == "c.id", account == nil, keyHash == nil {
+            order = "c.not_after, c.id"
+            let place = (last?.notAfter ?? ends.lowerBound, last?.id ?? .first)
+            conditions = ["(c.not_after, c.id) > (\(next(place.0.sql)), \(next(place.1.sql)))"]
+            conditions.append("c.not_after < \(next(ends.upperBound.sql))")
+        } else {
+            conditions = ["\(key) > \(next((last?.id ?? .first).sql))"]
+            // The sign keeps planners from walking along the ends, which would have to be sorted.
+            if let ends {
+                conditions.append("+c.not_after >= \(next(ends.lowerBound.sql))")
+                conditions.append("+c.not_after < \(next(ends.upperBound.sql))")
+            }
+        }
+        if let name { conditions.append("n.name = \(next(name.sql))") }
         if let account { conditions.append("c.account = \(next(account.sql))") }
         if let keyHash { conditions.append("c.key_hash = \(next(keyHash.sql))") }
         if let revoked { conditions.append(revoked ? "r.revoked IS NOT NULL" : "r.revoked IS NULL") }
-        if let expiresBefore { conditions.append("c.not_after < \(next(expiresBefore.sql))") }
-        let filter = ["\(key) > $1"] + conditions
-        let limit = next(limit.sql)
         return (
             """
-            SELECT \(StoredCertificate.columns) FROM \(tables) WHERE \(filter.joined(separator: " AND ")) \
-            ORDER BY \(key) LIMIT \(limit)
+            SELECT \(StoredCertificate.columns) FROM \(tables) WHERE \(conditions.joined(separator: " AND ")) \
+            ORDER BY \(order) LIMIT \(next(limit.sql))
             """, parameters
         )
     }

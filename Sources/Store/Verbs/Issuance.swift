@@ -142,7 +142,7 @@ extension AuthorityStore {
                 intent.id.sql, intent.order.sql(\.sql), intent.account.sql(\.sql), intent.issuer.sql, intent.serial.sql,
                 intent.toBeSigned.sql, try IdentifierColumn.text(intent.identifiers).sql, intent.created.sql,
             ])
-        try insertWork(.issuance, subject: intent.id, challenge: "", owner, leaseUntil, sql)
+        try insertWork(.issuance, subject: intent.id, challenge: "", owner, leaseUntil, since: intent.created, sql)
     }
 
     private static func insert(

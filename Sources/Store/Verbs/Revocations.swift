@@ -5,6 +5,14 @@ package enum RevocationOutcome: Sendable, Equatable {
     case already(at: Date, reason: Int?)
 }
 
+package enum KeyUse: Sendable, Equatable {
+    case free
+    /// Said to be compromised.
+    case blocked
+    /// An account's.
+    case account
+}
+
 extension AuthorityStore {
     /// - Parameter blockKey: no certificate for this key again (its owner says it is compromised).
     /// - Throws: `notFound`.
@@ -17,28 +25,40 @@ extension AuthorityStore {
             if let revoked = found.revoked { return .already(at: revoked.at, reason: revoked.reason) }
             try sql.run(
                 """
-                INSERT INTO revocations (certificate, issuer, serial, revoked, reason, not_after)
-                VALUES ($1, $2, $3, $4, $5, $6)
+                INSERT INTO revocations (certificate, issuer, serial, revoked, reason, not_after, listed_until)
+                VALUES ($1, $2, $3, $4, $5, $6, $7)
                 """,
-                [found.id.sql, issuer.sql, serial.sql, now.sql, reason.sql(\.sql), found.notAfter.sql])
+                [
+                    found.id.sql, issuer.sql, serial.sql, now.sql, reason.sql(\.sql), found.notAfter.sql,
+                    max(found.notAfter, now).sql,
+                ])
+            try sql.run(
+                """
+                INSERT INTO revocation_counts (issuer, number) VALUES ($1, 1)
+                ON CONFLICT (issuer) DO UPDATE SET number = revocation_counts.number + 1
+                """,
+                [issuer.sql])
             found.revoked = StoredCertificate.Revocation(at: now, reason: reason)
             return .revoked(found)
         }
     }
 
-    /// What the issuer's next list must name: every revoked certificate until one list made after its expiry has named
-    /// it too (RFC 5280 section 3.3), judged by the last list saved.
-    package func revocations(issuer: String) async throws(StoreError) -> [StoredRevocation] {
-        try await read(snapshot: true) { (sql) throws(StoreError) in
-            let last = try sql.row("SELECT this_update FROM crls WHERE issuer = $1", [issuer.sql])?.integer(0) ?? .min
-            return try sql.rows(
+    /// A page of the issuer's revocations behind `place`. The next list's begin at `PublicationState.start`; what is revoked while the
+    /// pages are read may be on none of them, but raises `PublicationState.revocations`.
+    package func revocations(
+        issuer: String, after place: RevocationPlace, limit: Int
+    ) async throws(StoreError) -> [StoredRevocation] {
+        try await read { (sql) throws(StoreError) in
+            try sql.rows(
                 """
-                SELECT serial, revoked, reason FROM revocations WHERE issuer = $1 AND (not_after >= $2 OR revoked >= $2)
-                ORDER BY certificate
+                SELECT serial, revoked, reason, listed_until, certificate FROM revocations
+                WHERE issuer = $1 AND (listed_until, certificate) > ($2, $3) ORDER BY listed_until, certificate LIMIT $4
                 """,
-                [issuer.sql, last.sql]
+                [issuer.sql, place.listedUntil.sql, place.certificate.sql, limit.sql]
             ).map { (row) throws(StoreError) in
-                StoredRevocation(serial: try row.bytes(0), at: try row.time(1), reason: try row.reason(2))
+                StoredRevocation(
+                    serial: try row.bytes(0), at: try row.time(1), reason: try row.reason(2),
+                    place: RevocationPlace(listedUntil: try row.time(3), certificate: try row.id(4)))
             }
         }
     }
@@ -51,6 +71,19 @@ extension AuthorityStore {
     package func isKeyBlocked(_ hash: [UInt8]) async throws(StoreError) -> Bool {
         try await read { (sql) throws(StoreError) in
             try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil
+        }
+    }
+
+    /// What speaks against a key of a certificate, in one reading.
+    /// - Parameters:
+    ///   - hash: SHA-256 of the subject public key info.
+    ///   - thumbprint: of the same key as JWK, where it can be one.
+    package func use(ofKey hash: [UInt8], thumbprint: String?) async throws(StoreError) -> KeyUse {
+        try await read(snapshot: thumbprint != nil) { (sql) throws(StoreError) in
+            if try sql.row("SELECT blocked FROM blocked_keys WHERE key_hash = $1", [hash.sql]) != nil { return .blocked }
+            guard let thumbprint else { return .free }
+            let row = try sql.row("SELECT id FROM accounts WHERE thumbprint = $1", [thumbprint.sql])
+            return row == nil ? .free : .account
         }
     }
 

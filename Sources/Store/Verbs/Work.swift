@@ -18,6 +18,21 @@ extension AuthorityStore {
         }
     }
 
+    /// Takes an issuance that is the owner's already, or may be claimed.
+    /// - Returns: false while another is at it, or when it is done.
+    package func claimIssuance(
+        _ intent: RecordID, owner: String, leaseUntil: Date, now: Date
+    ) async throws(StoreError) -> Bool {
+        try await commit { (sql) throws(StoreError) in
+            try sql.run(
+                """
+                UPDATE work SET owner = $1, due = $2, attempts = attempts + 1
+                WHERE subject = $3 AND challenge = '' AND (owner = $1 OR due <= $4)
+                """,
+                [owner.sql, leaseUntil.sql, intent.sql, now.sql]) == 1
+        }
+    }
+
     /// - Returns: false when the lease was lost to another owner or the work is done.
     package func extendLease(_ item: WorkItem, until: Date) async throws(StoreError) -> Bool {
         try await commit { (sql) throws(StoreError) in
@@ -43,16 +58,17 @@ extension AuthorityStore {
     }
 
     static func insertWork(
-        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, _ sql: any Session
+        _ sort: WorkItem.Sort, subject: RecordID, challenge: String, _ owner: String, _ leaseUntil: Date, since: Date,
+        _ sql: any Session
     ) throws(StoreError) {
         try sql.run(
-            "INSERT INTO work (subject, challenge, sort, owner, due, attempts) VALUES ($1, $2, $3, $4, $5, 1)",
-            [subject.sql, challenge.sql, sort.sql, owner.sql, leaseUntil.sql])
+            "INSERT INTO work (subject, challenge, sort, owner, due, attempts, since) VALUES ($1, $2, $3, $4, $5, 1, $6)",
+            [subject.sql, challenge.sql, sort.sql, owner.sql, leaseUntil.sql, since.sql])
     }
 }
 
 extension WorkItem {
-    var subject: RecordID {
+    package var subject: RecordID {
         switch kind {
         case .validation(let authorization, _): authorization
         case .issuance(let intent): intent

@@ -10,7 +10,7 @@ extension ACMESite {
     func certificate(_ request: SignedRequest, _ id: RecordID, _ chain: Int, _ accept: [String]) async throws -> Answer {
         try request.expectNoPayload()
         let chains = try await authority.certificate(id, for: request.account.id)
-        guard chains.indices.contains(chain), let leaf = chains[chain].first else {
+        guard let certificates = chains[chain], let leaf = certificates.first else {
             return .notFound("The certificate has no such chain.")
         }
         var answer: Answer
@@ -18,8 +18,8 @@ extension ACMESite {
             answer = Answer(.ok, type: "application/pkix-cert", leaf).linking(addresses[.issuer(authority.issuer.id)], "up")
         } else {
             answer = Answer(
-                .ok, type: "application/pem-certificate-chain", chains[chain].map { PEM.encode("CERTIFICATE", $0) }.joined())
-            for other in chains.indices where other != chain {
+                .ok, type: "application/pem-certificate-chain", certificates.map { PEM.encode("CERTIFICATE", $0) }.joined())
+            for other in chains.keys.sorted() where other != chain {
                 answer = answer.linking(addresses[.certificate(id, chain: other)], "alternate")
             }
         }

@@ -41,7 +41,7 @@ extension ACMESite {
     /// View, or deactivation, which is all that can be changed.
     func authorization(_ request: SignedRequest, _ id: RecordID) async throws -> Answer {
         let account = try request.account.id
-        guard !request.payload.isEmpty else { return show(try await authority.authorization(id, for: account)) }
+        guard !request.payload.isEmpty else { return show(try await authority.settledAuthorization(id, for: account)) }
         guard try Payload(request.payload).string("status") == AuthorizationStatus.deactivated.rawValue else {
             throw Problem.malformed("An authorization is read by POST-as-GET; all it takes is the \"status\" \"deactivated\".")
         }
@@ -53,7 +53,7 @@ extension ACMESite {
         let account = try request.account.id
         let authorization: StoredAuthorization
         if request.payload.isEmpty {
-            authorization = try await authority.authorization(id, for: account)
+            authorization = try await authority.settledAuthorization(id, for: account)
         } else {
             _ = try Payload(request.payload)
             authorization = try await authority.respond(id, type, for: account)

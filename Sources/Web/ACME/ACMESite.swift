@@ -1,6 +1,7 @@
 internal import ACME
 internal import Authority
 internal import Foundation
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Store
@@ -14,7 +15,7 @@ struct ACMESite: Sendable {
     let directory: Answer
     let now: @Sendable () -> Date
 
-    init(authority: CertificateAuthority, nonces: NonceOffice, settings: WebSettings, now: @escaping @Sendable () -> Date) {
+    init(authority: CertificateAuthority, nonces: any NonceBook, settings: WebSettings, now: @escaping @Sendable () -> Date) {
         let addresses = Addresses(external: settings.externalURL)
         self.authority = authority
         self.addresses = addresses
@@ -44,8 +45,8 @@ struct ACMESite: Sendable {
             case .revokeCertificate: .either
             default: .kid
             }
-        let request = try await check.check(received, for: route, rule)
-        var answer = try await self.answer(request, route, received)
+        let request = try await Trace.span("check request") { try await check.check(received, for: route, rule) }
+        var answer = try await Trace.span("authority " + route.name.text) { try await self.answer(request, route, received) }
         if case .account(let account) = request.signer, answer.facts.account == nil { answer.facts.account = account.id.text }
         return answer
     }

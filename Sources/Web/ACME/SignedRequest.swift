@@ -1,6 +1,7 @@
 internal import ACME
 internal import Authority
 internal import Foundation
+internal import Measures
 internal import NIOCore
 internal import NIOHTTP1
 internal import Store
@@ -38,7 +39,7 @@ enum KeyRule { case jwk, kid, either }
 
 struct RequestCheck: Sendable {
     let authority: CertificateAuthority
-    let nonces: NonceOffice
+    let nonces: any NonceBook
     let addresses: Addresses
 
     /// The checks of RFC 8555 section 6, in this order: media type, JWS, algorithm, key, account, signature, nonce, URL. A forged request
@@ -46,7 +47,7 @@ struct RequestCheck: Sendable {
     func check(_ received: Received, for route: Route, _ rule: KeyRule) async throws -> SignedRequest {
         try mediaType(received.headers)
         let message = try parse(received.body)
-        let signer = try await self.signer(message.signer, rule)
+        var signer = try await self.signer(message.signer, rule)
         let key: JWK =
             switch signer {
             case .account(let account): account.key
@@ -55,8 +56,14 @@ struct RequestCheck: Sendable {
         guard message.isSigned(by: key) else {
             throw Problem.malformed("The signature does not verify with the key that the request names.")
         }
-        guard let nonce = message.nonce else { throw Problem(.badNonce, 400, "The request carries no nonce.") }
-        guard nonces.spend(nonce) else { throw Problem(.badNonce, 400, "The nonce is unknown, used or too old.") }
+        guard let nonce = message.nonce else {
+            nonces.refusals.add(.missing)
+            throw Problem(.badNonce, 400, "The request carries no nonce.")
+        }
+        guard try await nonces.spend(nonce) else { throw Problem(.badNonce, 400, "The nonce is unknown, used or too old.") }
+        if nonces.outdatesAccounts, case .account(let account) = signer {
+            signer = .account(try await authority.confirmed(account))
+        }
         guard message.url == url(of: route, received) else {
             throw Problem(.unauthorized, 403, "The signed \"url\" is not the URL of this request as this server hands it out.")
         }
@@ -108,9 +115,8 @@ struct RequestCheck: Sendable {
 }
 
 extension String {
-    /// For a sentence: in quotes, short, and nothing but printable ASCII.
+    /// For a sentence: in quotes, short, and printable.
     var quoted: String { "\"" + printable(limit: 40) + "\"" }
-
 }
 
 extension Substring {

@@ -132,18 +132,27 @@ struct Ceremony {
 }
 
 /// The one certificate of a PEM file.
-/// - Throws: `.keyFile`, `.noData` when it is missing.
+/// - Throws: `.keyFile` when it is missing, too.
 func readCertificate(_ path: String) throws(Failure) -> Certificate509 {
+    let all = try readCertificates(path)
+    guard let first = all.first, all.count == 1 else {
+        throw Failure(.keyFile, "\(path) does not hold one certificate; put it back from a backup.")
+    }
+    return first
+}
+
+/// All certificates of a PEM file of at most 64 KiB.
+/// - Throws: `.keyFile` when it is missing, too.
+func readCertificates(_ path: String) throws(Failure) -> [Certificate509] {
     guard let bytes = try readFile(path, upTo: 1 << 16), let text = String(validating: bytes, as: UTF8.self) else {
         throw Failure(.keyFile, "\(path) is missing or no text; put it back from a backup.")
     }
     do throws(Unacceptable) {
-        let blocks = try PEM.decode(text, maximum: 1 << 16, allowingText: true)
-        if blocks.count == 1, let block = blocks.first, block.label == "CERTIFICATE" {
+        return try PEM.decode(text, maximum: 1 << 16, allowingText: true).map { (block) throws(Unacceptable) in
+            guard block.label == "CERTIFICATE" else { throw Unacceptable(.malformed, "it holds a \(block.label)") }
             return try Certificate509(der: block.bytes)
         }
     } catch {
         throw Failure(.keyFile, "\(path) holds no usable certificate (\(error.reason)); put it back from a backup.")
     }
-    throw Failure(.keyFile, "\(path) does not hold one certificate; put it back from a backup.")
 }

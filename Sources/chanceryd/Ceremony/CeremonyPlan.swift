@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 
 /// The choices of a set-up, kept on disk while it runs, so that what a crash left is completed as it was meant (a name constraint
@@ -21,7 +22,7 @@ struct CeremonyPlan: Codable, Equatable, Sendable {
         }
         for name in permitted where !isHostName(name) || name != name.lowercased() {
             throw Failure(
-                .usage, "--permit \(printable(name, limit: 80)): write a domain name in lower case, such as corp.example.")
+                .usage, "--permit \(name.printable(limit: 80)): write a domain name in lower case, such as corp.example.")
         }
     }
 

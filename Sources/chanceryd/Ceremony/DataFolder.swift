@@ -17,6 +17,9 @@ struct DataFolder: Sendable, Equatable {
     var intermediateKey: String { "\(path)/intermediate.key" }
     var intermediatePassphrase: String { "\(path)/intermediate.passphrase" }
 
+    /// Other ways from the intermediate to a root, one PEM file each, named by its number; need not be there.
+    var chains: String { "\(path)/chains" }
+
     /// The server's own TLS key and certificate (key, leaf, intermediate), when it issues them itself.
     var tls: String { "\(path)/tls.pem" }
 

@@ -22,20 +22,15 @@ struct AccountCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await withStore(place) { store in
-                let found = try await pages(limit: limit) {
-                    try await store.accounts(after: $0, limit: $1)
-                } id: {
-                    $0.id
+                try await printPages(["ID", "STATUS", "CREATED", "CONTACTS"], json: json, limit: limit) {
+                    try await store.accounts(after: $0?.id, limit: $1)
+                } row: { account in
+                    let cells = [
+                        account.id.text, account.status.rawValue, seconds(account.created),
+                        account.contacts.joined(separator: ", "),
+                    ]
+                    return (cells, .object(account.facts.map { ($0.name, $0.value) }))
                 }
-                printRows(
-                    ["ID", "STATUS", "CREATED", "CONTACTS"], json: json,
-                    found.map { account in
-                        let cells = [
-                            account.id.text, account.status.rawValue, seconds(account.created),
-                            account.contacts.joined(separator: ", "),
-                        ]
-                        return (cells, .object(account.facts.map { ($0.name, $0.value) }))
-                    })
             }
         }
     }

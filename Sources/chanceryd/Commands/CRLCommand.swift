@@ -29,7 +29,9 @@ struct CRLCommand: AsyncParsableCommand {
                 let authority = CertificateAuthority(
                     store: store, issuer: issuer, urls: PublicationURLs(base: ""),
                     policy: AuthorityPolicy(loaded.settings),
-                    validate: { _ in .failure(Problem(.serverInternal, 503, "No validation here.")) }, logger: logger)
+                    validate: { _ in .failure(Problem(.serverInternal, 503, "No validation here.")) },
+                    surroundings: .ofThisProcess,
+                    logger: logger)
                 do {
                     let list = try await authority.publisher.publish()
                     printFacts(

@@ -16,7 +16,7 @@ struct CertificateCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "List certificates, oldest first.",
+            abstract: "List certificates, oldest first; with --expires-within alone, those first that end first.",
             discussion: """
                   chanceryd certificate list --data ./ca --expires-within 14d
                   chanceryd certificate list --data ./ca --name www.example.org --json
@@ -25,7 +25,8 @@ struct CertificateCommand: AsyncParsableCommand {
         @Option(help: "Only those with exactly this name.") var name: String?
         @Option(help: ArgumentHelp("Only those of this account.", valueName: "ID")) var account: String?
         @Flag(help: "Only revoked ones.") var revoked = false
-        @Option(help: ArgumentHelp("Only those that end within this time.", valueName: "DURATION")) var expiresWithin: String?
+        @Option(help: ArgumentHelp("Only those that have not ended, but will within this time.", valueName: "DURATION"))
+        var expiresWithin: String?
         @Option(help: "At most this many.") var limit: Int?
         @Flag(help: "Print JSON.") var json = false
 
@@ -34,15 +35,15 @@ struct CertificateCommand: AsyncParsableCommand {
                 name: name?.lowercased(), account: try account.map { try recordID($0, of: "an account") })
             if revoked { filter.revoked = true }
             if let expiresWithin {
-                filter.expiresBefore = Date().addingTimeInterval(Double(try duration(expiresWithin, of: "--expires-within")))
+                let now = Date()
+                filter.ends = now..<now.addingTimeInterval(Double(try duration(expiresWithin, of: "--expires-within")))
             }
             try await withStore(place) { store in
-                let found = try await pages(limit: limit) {
+                try await printPages(["SERIAL", "NAMES", "NOT AFTER", "STATUS"], json: json, limit: limit) {
                     try await store.certificates(filter, after: $0, limit: $1)
-                } id: {
-                    $0.id
+                } row: { (certificate: StoredCertificate) in
+                    (certificate.cells, certificate.json)
                 }
-                printRows(["SERIAL", "NAMES", "NOT AFTER", "STATUS"], json: json, found.map { ($0.cells, $0.json) })
             }
         }
     }

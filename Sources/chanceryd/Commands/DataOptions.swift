@@ -1,3 +1,4 @@
+import ACME
 import ArgumentParser
 import Foundation
 
@@ -27,6 +28,7 @@ struct DataOptions: ParsableArguments {
 struct SettingFlags: ParsableArguments {
     @Option(name: .customLong("listen"), help: help("listen")) var listen: String?
     @Option(name: .customLong("http-listen"), help: help("http-listen")) var httpListen: String?
+    @Option(name: .customLong("metrics-listen"), help: help("metrics-listen")) var metricsListen: String?
     @Option(name: .customLong("external-url"), help: help("external-url")) var externalURL: String?
     @Option(name: .customLong("http01-port"), help: help("http01-port")) var http01Port: String?
     @Option(name: .customLong("tls-alpn01-port"), help: help("tls-alpn01-port")) var tlsALPN01Port: String?
@@ -55,7 +57,8 @@ struct SettingFlags: ParsableArguments {
     var given: [(name: String, flag: String, values: [String])] {
         get throws(Failure) {
             let single: [(String, String?)] = [
-                ("listen", listen), ("http-listen", httpListen), ("external-url", externalURL), ("http01-port", http01Port),
+                ("listen", listen), ("http-listen", httpListen), ("metrics-listen", metricsListen), ("external-url", externalURL),
+                ("http01-port", http01Port),
                 ("tls-alpn01-port", tlsALPN01Port), ("tls-certificate", tlsCertificate), ("tls-key", tlsKey),
                 ("log-format", logFormat),
                 ("log-level", logLevel),
@@ -65,14 +68,14 @@ struct SettingFlags: ParsableArguments {
             if !allowAddress.isEmpty { all.append(("allow-address", "--allow-address", allowAddress)) }
             for pair in others {
                 guard let equals = pair.firstIndex(of: "=") else {
-                    throw Failure(.usage, "--set \(printable(pair, limit: 80)): write KEY=VALUE.")
+                    throw Failure(.usage, "--set \(pair.printable(limit: 80)): write KEY=VALUE.")
                 }
                 let key = String(pair[..<equals])
                 let value = String(pair[pair.index(after: equals)...])
                 if let place = all.firstIndex(where: { $0.name == key }), Setting.named(key)?.isList == true {
                     all[place].values.append(value)
                 } else {
-                    all.append((key, "--set \(printable(key, limit: 80))", [value]))
+                    all.append((key, "--set \(key.printable(limit: 80))", [value]))
                 }
             }
             return all

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Authority
 import Foundation
 import Signing
 import Store
@@ -86,7 +87,7 @@ func setUp(
 ) async throws -> Ceremony.Outcome {
     let environment = ProcessInfo.processInfo.environment
     var ceremony = Ceremony(
-        folder: folder, now: { Date() },
+        folder: folder, now: Surroundings.ofThisProcess.now,
         random: { count in
             var generator = SystemRandomNumberGenerator()
             return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -108,7 +109,7 @@ func setUp(
     var outcome = try await ceremony.run(plan)
     if !exists(folder.database) {
         do throws(StoreError) {
-            let store = try await AuthorityStore.open(path: folder.database, mode: .serve, now: Date())
+            let store = try await AuthorityStore.open(path: folder.database, mode: .serve, now: Surroundings.ofThisProcess.now())
             await store.close()
         } catch {
             throw Failure(error)

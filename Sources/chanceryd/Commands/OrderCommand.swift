@@ -21,19 +21,13 @@ struct OrderCommand: AsyncParsableCommand {
         func run() async throws {
             let account = try account.map { try recordID($0, of: "an account") }
             try await withStore(place) { store in
-                let found = try await pages(limit: limit) { cursor, count in
-                    if let account { return try await store.orders(of: account, after: cursor, limit: count) }
-                    return try await store.orders(after: cursor, limit: count)
-                } id: {
-                    $0.id
+                try await printPages(["ID", "STATUS", "CREATED", "NAMES"], json: json, limit: limit) { last, count in
+                    if let account { return try await store.orders(of: account, after: last?.id, limit: count) }
+                    return try await store.orders(after: last?.id, limit: count)
+                } row: { (order: StoredOrder) in
+                    let cells = [order.id.text, order.status.rawValue, seconds(order.created), order.identifiers.brief]
+                    return (cells, .object(order.facts(order.status, order.error).map { ($0.name, $0.value) }))
                 }
-                printRows(
-                    ["ID", "STATUS", "CREATED", "NAMES"], json: json,
-                    found.map { order in
-                        let names = order.identifiers.brief
-                        let cells = [order.id.text, order.status.rawValue, seconds(order.created), names]
-                        return (cells, .object(order.facts(order.status, order.error).map { ($0.name, $0.value) }))
-                    })
             }
         }
     }

@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 
 /// Columns for people. Cells are made printable: they may hold what a stranger sent.
@@ -7,15 +8,23 @@ struct Table {
 
     init(_ head: [String]) { self.head = head }
 
-    mutating func add(_ cells: [String]) { rows.append(cells.map { printable($0, limit: 400) }) }
+    mutating func add(_ cells: [String]) { rows.append(cells.map { $0.printable(limit: 400) }) }
 
     /// Without a line feed at the end. The last column is not padded.
-    var text: String {
-        let all = [head] + rows
-        let widths = head.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-        return all.map { row in
+    var text: String { lines([head] + rows, widths) }
+
+    /// What each column needs.
+    var widths: [Int] {
+        head.indices.map { column in ([head] + rows).map { $0[column].count }.max() ?? 0 }
+    }
+
+    /// The rows alone, in columns at least this wide.
+    func continuation(_ widths: [Int]) -> String { lines(rows, widths) }
+
+    private func lines(_ rows: [[String]], _ widths: [Int]) -> String {
+        rows.map { row in
             zip(row, widths).enumerated().map { column, cell in
-                column == head.count - 1 ? cell.0 : cell.0 + String(repeating: " ", count: cell.1 - cell.0.count)
+                column == head.count - 1 ? cell.0 : cell.0 + String(repeating: " ", count: max(0, cell.1 - cell.0.count))
             }.joined(separator: "  ")
         }.joined(separator: "\n")
     }
@@ -50,15 +59,34 @@ indirect enum JSONText {
 /// `2026-11-24T10:00:00Z`.
 func seconds(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle()) }
 
-/// A list command's rows as a table, or as one JSON array.
-func printRows(_ head: [String], json: Bool, _ rows: [(cells: [String], json: JSONText)]) {
-    if json {
-        say(JSONText.array(rows.map(\.json)).text)
-    } else {
-        var table = Table(head)
-        for row in rows { table.add(row.cells) }
-        say(table.text)
+/// A list command's rows as a table, or as one JSON array, page by page as they are read: a list may be longer than memory.
+/// - Parameters:
+///   - limit: print the first rows only.
+///   - page: up to so many items behind the last one; fewer are the end.
+/// - Throws: what `page` throws; the pages before are printed then, and a JSON array stays open.
+func printPages<Item>(
+    _ head: [String], json: Bool, limit: Int?, page: (Item?, Int) async throws -> [Item],
+    row: (Item) -> (cells: [String], json: JSONText)
+) async throws {
+    var (last, printed) = (Item?.none, 0)
+    var widths: [Int]?
+    while true {
+        let wanted = min(500, max(0, (limit ?? .max) - printed))
+        let items = wanted == 0 ? [] : try await page(last, wanted)
+        if json {
+            let text = items.map { row($0).json.text }.joined(separator: ",")
+            writeWhole((printed == 0 ? "[" : items.isEmpty ? "" : ",") + text, to: 1)
+        } else {
+            var table = Table(head)
+            for item in items { table.add(row(item).cells) }
+            if let widths { if !items.isEmpty { say(table.continuation(widths)) } } else { say(table.text) }
+            widths = widths ?? table.widths
+        }
+        printed += items.count
+        last = items.last ?? last
+        if items.count < wanted || wanted == 0 { break }
     }
+    if json { say("]") }
 }
 
 /// One thing as `Key: value` lines, or as one JSON object.
@@ -72,9 +100,9 @@ func printFacts(_ facts: [(label: String, name: String, value: JSONText)], json:
         let value: String
         switch fact.value {
         case .null: continue
-        case .string(let text): value = printable(text)
+        case .string(let text): value = text.printable()
         case .array(let items):
-            value = items.map { if case .string(let text) = $0 { printable(text) } else { $0.text } }.joined(separator: ", ")
+            value = items.map { if case .string(let text) = $0 { text.printable() } else { $0.text } }.joined(separator: ", ")
         default: value = fact.value.text
         }
         say("\(fact.label):\(String(repeating: " ", count: width - fact.label.count + 1))\(value)")

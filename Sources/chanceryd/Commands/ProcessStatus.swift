@@ -43,8 +43,9 @@ enum ProcessStatus: Int32, CaseIterable, Sendable {
         case .keyFile:
             "A key file or certificate of the authority is missing, damaged or belongs to another. Put the named file back."
         case .cannotWrite: "The data folder cannot be written. Give it to the user who runs chanceryd."
-        case .inputOutput: "Reading or writing failed below chanceryd. Look at the disk."
-        case .busy: "The database was held by someone else for too long. Try again."
+        case .inputOutput:
+            "Reading or writing failed below chanceryd; a server stops then, for only a new start knows what is on the disk. Look at the disk."
+        case .busy: "The database was held by someone else for too long, or files or memory ran out. Try again."
         case .clock: "The clock is before the last signature. Correct the clock; signing in the past is refused."
         case .notPermitted: "The system forbids it: a port below 1024, or a file of another user."
         case .configuration: "Settings are wrong; every fault is named on a line of its own."

@@ -27,6 +27,8 @@ struct Serve: AsyncParsableCommand {
         // Before anything is made: a port in use should leave no half-made authority behind.
         let listen = try PortReservation(settings.listen, setting: "listen")
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
+        let metricsListen = try MaybePort(settings.metricsListen, setting: "metrics-listen")
+        try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
         let outcome = try await setUp(folder, CeremonyPlan(settings), settings)
@@ -34,9 +36,9 @@ struct Serve: AsyncParsableCommand {
         let issuer = try openIssuer(folder, settings, environment: ProcessInfo.processInfo.environment)
         let wiring = Wiring(
             folder: folder, settings: settings, addresses: addresses, listen: listen.bound, httpListen: httpListen.bound,
-            around: .real,
-            logger: logger)
-        let bound = "Listening: https \(listen.bound), http \(httpListen.bound)"
+            metricsListen: metricsListen.bound, around: .ofThisProcess, logger: logger)
+        let bound =
+            "Listening: https \(listen.bound), http \(httpListen.bound)" + (metricsListen.bound.map { ", metrics \($0)" } ?? "")
         try await wiring.run(issuer) {
             if state != .complete {
                 for line in firstCertificateLines(directory: addresses.directory, root: folder.root) { say(line) }

@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 import Store
 
@@ -6,7 +7,7 @@ extension Failure {
     init(_ error: StoreError) {
         let status: ProcessStatus =
             switch error {
-            case .busy: .busy
+            case .busy, .shortage: .busy
             case .conflict, .closed: .failure
             case .notFound: .notFound
             case .full: .diskFull
@@ -39,24 +40,10 @@ func withStore(_ place: DataOptions, _ body: (AuthorityStore) async throws -> Vo
     }
 }
 
-/// All pages of a listing, or the first `limit` rows of it.
-func pages<Item>(
-    limit: Int?, _ page: (RecordID?, Int) async throws -> [Item], id: (Item) -> RecordID
-) async throws -> [Item] {
-    var all: [Item] = []
-    while true {
-        let wanted = min(500, (limit ?? .max) - all.count)
-        guard wanted > 0 else { return all }
-        let next = try await page(all.last.map(id), wanted)
-        all += next
-        if next.count < wanted { return all }
-    }
-}
-
 /// A record's name as the commands print it.
 func recordID(_ text: String, of what: String) throws(Failure) -> RecordID {
     guard let id = RecordID(text: text) else {
-        throw Failure(.usage, "\(printable(text, limit: 80)) is no name of \(what); take one from the list.")
+        throw Failure(.usage, "\(text.printable(limit: 80)) is no name of \(what); take one from the list.")
     }
     return id
 }
@@ -72,7 +59,7 @@ func serialNumber(_ text: String) throws(Failure) -> [UInt8] {
         characters[place].isASCII && characters[place + 1].isASCII ? UInt8(String(characters[place...place + 1]), radix: 16) : nil
     }
     guard (1...21).contains(bytes.count), bytes.count * 2 == characters.count, !digits.contains("+"), !digits.contains("-") else {
-        throw Failure(.usage, "\(printable(text, limit: 80)) is no serial number; write it in hexadecimal, such as 0A:1B:2C.")
+        throw Failure(.usage, "\(text.printable(limit: 80)) is no serial number; write it in hexadecimal, such as 0A:1B:2C.")
     }
     return bytes
 }

@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 import Logging
 import Synchronization
@@ -42,7 +43,7 @@ func logLine(
         line += " "
         line += level.rawValue
         for _ in level.rawValue.utf8.count..<9 { line += " " }
-        line += printable(message)
+        line += message.printable()
         for (key, value) in pairs {
             line += " "
             line += bareKey(key)
@@ -102,7 +103,7 @@ private func textual(_ value: Logger.MetadataValue) -> String {
         }
     }
     if isBare, !text.isEmpty { return text }
-    return "\"" + printable(text).replacing("\"", with: "\\\"") + "\""
+    return "\"" + text.printable().replacing("\"", with: "\\\"") + "\""
 }
 
 private func json(_ value: Logger.MetadataValue) -> String {

@@ -1,4 +1,5 @@
 import Dispatch
+import Measures
 import Synchronization
 
 /// The one writer of log lines. Whoever logs only adds to what waits: a reader that stops reading stops no request. What has gathered
@@ -11,6 +12,8 @@ final class LogSink: Sendable {
         var isDraining = false
     }
 
+    /// Lines for which there was no room.
+    let lost = Counter()
     private let queue = DispatchQueue(label: "log")
     private let waiting = Mutex(Waiting())
     private let limit: Int
@@ -20,7 +23,7 @@ final class LogSink: Sendable {
     /// - Parameters:
     ///   - gathering: how long a line may wait for company.
     ///   - write: called on one queue with whole lines, line feeds included; may block.
-    init(limit: Int = 4 << 20, gathering: DispatchTimeInterval = .milliseconds(5), write: @escaping @Sendable (String) -> Void) {
+    init(limit: Int = 4 << 20, gathering: DispatchTimeInterval = .milliseconds(50), write: @escaping @Sendable (String) -> Void) {
         (self.limit, self.gathering, self.write) = (limit, gathering, write)
     }
 
@@ -29,6 +32,7 @@ final class LogSink: Sendable {
     func log(_ line: String) {
         let starts = waiting.withLock { state in
             guard state.text.utf8.count + line.utf8.count <= limit else {
+                lost.add()
                 state.lost += 1
                 return false
             }

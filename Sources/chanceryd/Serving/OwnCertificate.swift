@@ -55,7 +55,7 @@ struct OwnCertificate: Sendable {
 /// Renews until shutdown. What fails is tried again after a minute; the old certificate is served meanwhile.
 struct OwnCertificateRenewal: Service {
     let own: OwnCertificate
-    let box: TLSContextBox
+    let served: ServedTLS
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -64,7 +64,7 @@ struct OwnCertificateRenewal: Service {
                 wait = .seconds(3600)
                 do {
                     if let pair = ServingPair(own: own.path), !own.isDue(pair) { continue }
-                    box.current = try await own.renewed().context
+                    try served.serve(try await own.renewed())
                 } catch {
                     own.logger.error("own TLS certificate could not be renewed", metadata: ["error": "\(error)"])
                     wait = .seconds(60)
@@ -78,13 +78,13 @@ struct OwnCertificateRenewal: Service {
 struct TLSFilesReload: Service {
     let certificate: String
     let key: String
-    let box: TLSContextBox
+    let served: ServedTLS
     let logger: Logger
 
     func run() async throws {
         for await _ in await UnixSignalsSequence(trapping: .sighup).cancelOnGracefulShutdown() {
             do {
-                box.current = try ServingPair(certificate: certificate, key: key).context
+                try served.serve(ServingPair(certificate: certificate, key: key))
                 logger.notice("TLS files read again")
             } catch {
                 logger.error("TLS files cannot be used; the old ones are served on", metadata: ["error": "\(error)"])

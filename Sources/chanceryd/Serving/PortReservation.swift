@@ -67,6 +67,15 @@ struct PortReservation: ~Copyable {
 
     deinit { close(descriptor) }
 
+    /// Refuses two listeners that names and wildcards led to the same place.
+    /// - Throws: `.configuration`.
+    static func requireApart(_ one: Endpoint, _ oneSetting: String, _ other: Endpoint, _ otherSetting: String) throws(Failure) {
+        guard one.port == other.port, one.host == other.host || one.isEveryAddress || other.isEveryAddress else { return }
+        throw Failure(
+            .configuration,
+            "\(oneSetting) (\(one)) and \(otherSetting) (\(other)) want the same port; give one of them another port.")
+    }
+
     private static func addresses(_ host: String) -> [IPAddressText] {
         if host == "*" { return ["::", "0.0.0.0"].compactMap { IPAddressText($0) } }
         if let address = IPAddressText(host) { return [address] }
@@ -111,12 +120,28 @@ struct PortReservation: ~Copyable {
         case EACCES:
             Failure(
                 .notPermitted,
-                "Port \(wanted.port) needs a privilege (CAP_NET_BIND_SERVICE): grant it, or change \(setting) to a port from 1024 up (now \(wanted))."
+                "Port \(wanted.port) is not open to plain users: permit it to the program (setcap cap_net_bind_service=+ep on chanceryd), to the service (AmbientCapabilities=CAP_NET_BIND_SERVICE in its unit) or to everybody (sysctl net.ipv4.ip_unprivileged_port_start=\(wanted.port)), or change \(setting) (now \(wanted)) to a port from 1024 up."
             )
         case EADDRNOTAVAIL:
             Failure(.addressUnavailable, "\(wanted.host) is no address of this machine: change \(setting) (now \(wanted)).")
         default:
             Failure(.addressUnavailable, "\(setting) \(wanted) cannot be listened on: \(String(cString: strerror(code))).")
+        }
+    }
+}
+
+/// A reservation where the setting may be unset.
+struct MaybePort: ~Copyable {
+    private let reservation: PortReservation?
+
+    init(_ wanted: Endpoint?, setting: String) throws(Failure) {
+        if let wanted { reservation = try PortReservation(wanted, setting: setting) } else { reservation = nil }
+    }
+
+    var bound: Endpoint? {
+        switch reservation {
+        case .some(let reservation): reservation.bound
+        case nil: nil
         }
     }
 }

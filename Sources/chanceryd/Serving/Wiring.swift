@@ -14,28 +14,6 @@ import UnixSignals
 import Validation
 import Web
 
-/// The intermediate with its key, as the files of a data folder give it.
-/// - Throws: `.keyFile` when the files do not belong together; what the passphrase's place and the key file say.
-func openIssuer(_ folder: DataFolder, _ settings: Settings, environment: [String: String]) throws(Failure) -> Issuer {
-    let certificates = [try readCertificate(folder.intermediate), try readCertificate(folder.root)]
-    let signer: KeyFileSigner
-    do throws(SigningError) {
-        let passphrase = try PassphraseSource(settings, folder, environment).passphrase(environment: environment)
-        signer = try KeyFileSigner(path: folder.intermediateKey, passphrase: passphrase)
-    } catch {
-        throw Failure(error)
-    }
-    do throws(Issuer.Mismatch) { return try Issuer(signer: signer, certificates: certificates) } catch {
-        let what =
-            switch error {
-            case .keyIsNotTheCertificates: "\(folder.intermediateKey) is not the key of \(folder.intermediate)"
-            case .chainIsBroken: "\(folder.intermediate) is not signed by \(folder.root)"
-            case .notAnIssuer(let reason): "\(folder.intermediate) is no issuer (\(reason))"
-            }
-        throw Failure(.keyFile, "\(what); put back files that belong together.")
-    }
-}
-
 extension AuthorityPolicy {
     /// What the operator chose.
     init(_ settings: Settings) {
@@ -60,6 +38,7 @@ struct Wiring {
     let addresses: Addresses
     let listen: Endpoint
     let httpListen: Endpoint
+    let metricsListen: Endpoint?
     let around: Surroundings
     let logger: Logger
 
@@ -90,34 +69,41 @@ struct Wiring {
         let authority = CertificateAuthority(
             store: store, issuer: issuer, urls: PublicationURLs(base: addresses.publication),
             policy: AuthorityPolicy(settings), validate: { await validator.validate($0) }, surroundings: around,
-            logger: logger)
+            name: "\(machineName()) (process \(getpid()))", logger: logger)
         try await authority.prepare()
 
-        let (box, keeping) = try await tls(authority, issuer)
+        let (served, keeping) = try await tls(authority, issuer)
         var base = WebFoundation(
-            authority: authority, nonces: NonceOffice(), tls: box, around: around, logger: logger)
-        let health = Health(store: store, authority: authority, around: around)
-        base.faults = { await health.faults() }
-        base.readings = { await health.readings() }
-        let doors = Doors(expected: 2, open: ready)
+            authority: authority, nonces: authority.nonces, tls: served.box, around: around, logger: logger)
+        let departure = Departure(delay: .seconds(settings.drainDelay), sleep: around.sleep, logger: logger)
+        base.isEnding = { departure.isUnderWay }
+        let health = Health(
+            store: store, authority: authority, tls: served, around: around, isEnding: { departure.isUnderWay })
+        let measurements = Measurements(store: store, authority: authority, tls: served, health: health, around: around)
+        base.checks = { await health.checks() }
+        base.readings = { await measurements.readings() }
+        if settings.tracing == .log {
+            base.tracing = RequestTracing(LogTracer(logger: logger, random: around.random))
+        }
+        let doors = Doors(expected: metricsListen == nil ? 2 : 3, open: ready)
         base.bound = { kind, _ in doors.opened(kind) }
         var web = WebSettings(
             listen: .init(host: listen.host, port: listen.port), httpListen: .init(host: httpListen.host, port: httpListen.port),
             externalURL: addresses.external)
+        web.monitoringListen = metricsListen.map { .init(host: $0.host, port: $0.port) }
         web.name = settings.authorityName
-        web.version = chanceryVersion
         web.termsOfService = settings.termsOfService
         web.website = settings.website
         web.caaIdentities = settings.caaIdentities
 
         var configuration = ServiceGroupConfiguration(
-            services: (authority.services + [keeping] + services(web, base)).map {
+            services: ([StoreWatch(store: store, around: around)] + authority.services + [keeping] + services(web, base) + [departure]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)
             },
             gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
-        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain)
+        configuration.maximumGracefulShutdownDuration = .seconds(settings.drain + settings.drainDelay)
         configuration.maximumCancellationDuration = .seconds(10)
         logger.notice(
             "starting",
@@ -133,16 +119,16 @@ struct Wiring {
         return quiet
     }
 
-    private func tls(_ authority: CertificateAuthority, _ issuer: Issuer) async throws -> (TLSContextBox, any Service) {
+    private func tls(_ authority: CertificateAuthority, _ issuer: Issuer) async throws -> (ServedTLS, any Service) {
         if let certificate = settings.tlsCertificate, let key = settings.tlsKey {
-            let box = TLSContextBox(try ServingPair(certificate: certificate, key: key).context)
-            return (box, TLSFilesReload(certificate: certificate, key: key, box: box, logger: logger))
+            let served = try ServedTLS(ServingPair(certificate: certificate, key: key))
+            return (served, TLSFilesReload(certificate: certificate, key: key, served: served, logger: logger))
         }
         let own = OwnCertificate(
             path: folder.tls, names: try certifiable(addresses.names, issuer), authority: authority, around: around,
             logger: logger)
-        let box = TLSContextBox(try await own.current().context)
-        return (box, OwnCertificateRenewal(own: own, box: box))
+        let served = try ServedTLS(try await own.current())
+        return (served, OwnCertificateRenewal(own: own, served: served))
     }
 
     /// Those of the server's names that its own intermediate may certify.
@@ -196,9 +182,9 @@ extension Failure {
         case let error as SigningError: self.init(error)
         case let error as ClockIsBehind: self.init(.clock, error.description)
         case let error as ResolverError: self.init(.configuration, "resolver: \(error).")
-        case let error as ListenFailure: self.init(.portInUse, "\(error); change listen or http-listen.")
+        case let error as ListenFailure: self.init(.portInUse, "\(error); change listen, http-listen or metrics-listen.")
         case let error as Refusal: self.init(.failure, "The server's own certificate could not be issued: \(error).")
-        default: self.init(.software, "chanceryd failed: \(printable("\(error)", limit: 500)).")
+        default: self.init(.software, "chanceryd failed: \("\(error)".printable(limit: 500)).")
         }
     }
 }

@@ -12,6 +12,13 @@ extension Setting {
             "Where plain HTTP is served: revocation lists, issuer certificates and the root certificate. Those are signed themselves."
         ).with { $0.hasFlag = true },
         .maybe(
+            "metrics-listen", \.metricsListen, .endpoint, byDefault: "on both of the above", example: "127.0.0.1:9404",
+            """
+            Where plain HTTP is served for whoever watches: `/metrics`, `/readyz` and `/healthz`. When it is set, `/metrics` is there only and \
+            no longer where strangers come; the other two stay there too, for load balancers.
+            """
+        ).with { $0.hasFlag = true },
+        .maybe(
             "external-url", \.externalURL, .origin("https"), byDefault: "https://HOST:PORT of `listen`",
             example: "https://ca.example.org:8443",
             """
@@ -132,6 +139,16 @@ extension Setting {
         .one("log-format", \.logFormat, .choice, "One line per event on standard error, for people or for programs.")
             .with { $0.hasFlag = true },
         .one("log-level", \.logLevel, .choice, "The least important event that is logged.").with { $0.hasFlag = true },
+        .one(
+            "tracing", \.tracing, .choice,
+            "Whether each request leaves spans of time in the log, a line for each: for finding out where time goes, not for every day."
+        ),
         .one("drain", \.drain, .duration(1...600), "How long requests in flight may take after SIGTERM before they are cut off."),
+        .one(
+            "drain-delay", \.drainDelay, .duration(0...600),
+            """
+            How long after SIGTERM the server goes on as before, while `/readyz` already says no: as long as a load balancer takes to notice. \
+            Only then it stops listening.
+            """),
     ]
 }

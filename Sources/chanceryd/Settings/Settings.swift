@@ -6,6 +6,8 @@ import Logging
 struct Settings: Sendable, Equatable {
     var listen = Endpoint(host: "*", port: 8443)
     var httpListen = Endpoint(host: "*", port: 8080)
+    /// nil: metrics are on both.
+    var metricsListen: Endpoint?
     /// nil: made from the listener's address and bound port (`Addresses`).
     var externalURL: String?
     var httpExternalURL: String?
@@ -39,7 +41,10 @@ struct Settings: Sendable, Equatable {
 
     var logFormat = LogFormat.text
     var logLevel = Logger.Level.info
+    var tracing = TracingBackend.off
     var drain = 30
+    var drainDelay = 0
 }
 
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
+enum TracingBackend: String, CaseIterable, Sendable { case off, log }

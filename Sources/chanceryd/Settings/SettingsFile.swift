@@ -1,3 +1,4 @@
+import ACME
 import Yams
 
 /// A top-level entry of chancery.yaml.
@@ -62,7 +63,7 @@ private func fault(_ error: any Error, _ file: String) -> SettingsFault {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
         return SettingsFault(place: "\(file):\(mark.line)", message: "this is no YAML (\(problem))", remedy: remedy)
     case .duplicatedKeysInMapping(let keys, let context):
-        let names = keys.map { printable($0, limit: 80) }.joined(separator: ", ")
+        let names = keys.map { $0.printable(limit: 80) }.joined(separator: ", ")
         return SettingsFault(
             place: "\(file):\(context.mark.line)", message: "\(names): written twice", remedy: "keep one of the lines")
     case .reader(let problem, _, _, _):

@@ -1,3 +1,4 @@
+import ACME
 import Foundation
 
 /// The sources of settings, read as data: nothing here opens a file or looks at the process.
@@ -82,7 +83,7 @@ struct LoadedSettings: Sendable {
         guard !values.isEmpty || setting.isList else { return }
         let absolute = setting.isPath ? values.map { $0.hasPrefix("/") || $0.isEmpty ? $0 : "\(base)/\($0)" } : values
         for (value, bad) in setting.take(absolute, &settings) {
-            let shown = setting.isSecret ? "the value" : "\"\(printable(value, limit: 80))\""
+            let shown = setting.isSecret ? "the value" : "\"\(value.printable(limit: 80))\""
             faults.append(
                 SettingsFault(place: place, message: "\(subject)\(shown) is not allowed", remedy: "write \(bad.wanted)"))
         }
@@ -93,7 +94,7 @@ struct LoadedSettings: Sendable {
         let remedy =
             nearest(to: key, among: Setting.all.map(\.name)).map { "did you mean \($0)?" }
             ?? "remove it, or see `chanceryd config reference` for the keys there are"
-        return SettingsFault(place: place, message: "\(printable(key, limit: 80)): unknown key", remedy: remedy)
+        return SettingsFault(place: place, message: "\(key.printable(limit: 80)): unknown key", remedy: remedy)
     }
 
     /// Faults that only show when two values meet.
@@ -115,13 +116,17 @@ struct LoadedSettings: Sendable {
             faults.append(
                 SettingsFault(place: place("tls-key"), message: "tls-key without tls-certificate", remedy: "set both or neither"))
         }
-        let (one, two) = (settings.listen, settings.httpListen)
-        if one.port != 0, one.port == two.port, one.host == two.host || one.isEveryAddress || two.isEveryAddress {
-            faults.append(
-                SettingsFault(
-                    place: place(origin("http-listen") == .byDefault ? "listen" : "http-listen"),
-                    message: "listen (\(one)) and http-listen (\(two)) want the same port",
-                    remedy: "give one of them another port"))
+        var listeners = [("listen", settings.listen), ("http-listen", settings.httpListen)]
+        if let third = settings.metricsListen { listeners.append(("metrics-listen", third)) }
+        for (index, (name, two)) in listeners.enumerated() {
+            for (other, one) in listeners[..<index]
+            where one.port != 0 && one.port == two.port && (one.host == two.host || one.isEveryAddress || two.isEveryAddress) {
+                faults.append(
+                    SettingsFault(
+                        place: place(origin(name) == .byDefault ? other : name),
+                        message: "\(other) (\(one)) and \(name) (\(two)) want the same port",
+                        remedy: "give one of them another port"))
+            }
         }
         if settings.backdate >= settings.certificateLifetime {
             faults.append(

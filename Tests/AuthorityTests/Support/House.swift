@@ -77,6 +77,15 @@ final class World: Sendable {
     var tokens: [String] { asked.withLock { $0.map(\.token) } }
     var thumbprints: [String] { asked.withLock { $0.map(\.thumbprint) } }
 
+    /// Every target waits for this before it answers, when set.
+    let slowness = Mutex<(@Sendable () async -> Void)?>(nil)
+    func hold(_ wait: (@Sendable () async -> Void)?) { slowness.withLock { $0 = wait } }
+
+    func query(_ attempt: Attempt) async -> Result<Evidence, Problem> {
+        if let wait = slowness.withLock({ $0 }) { await wait() }
+        return ask(attempt)
+    }
+
     func say(_ name: String, _ answer: Result<Evidence, Problem>) { answers.withLock { $0[name] = answer } }
     func ask(_ attempt: Attempt) -> Result<Evidence, Problem> {
         asked.withLock { $0.append(attempt) }
@@ -126,7 +135,7 @@ final class House {
         logger.logLevel = .critical
         return CertificateAuthority(
             store: store, issuer: try hierarchy.issuer(), urls: PublicationURLs(base: "http://ca.test:8080"), policy: policy,
-            validate: { world.ask($0) }, surroundings: time.surroundings, logger: logger)
+            validate: { await world.query($0) }, surroundings: time.surroundings, logger: logger)
     }
 
     // MARK: Shorthand

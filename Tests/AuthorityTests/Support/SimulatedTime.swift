@@ -34,6 +34,7 @@ final class SimulatedTime: Sendable {
     var surroundings: Surroundings {
         Surroundings(
             now: { self.now }, sleep: { try await self.sleep($0) },
+            uptime: { .seconds(self.state.withLock { $0.now }) },
             random: { count in (0..<count).map { _ in UInt8.random(in: .min ... .max) } })
     }
 

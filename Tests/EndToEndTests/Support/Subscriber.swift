@@ -8,14 +8,21 @@ import TestSupport
 struct Subscriber: Sendable {
     let account: ACMEAccount
 
-    init(_ authority: TestAuthority, key: SigningKey = SigningKey(.p256)) async throws {
-        account = try await Self.client(authority).createAccount(key, termsAgreed: true).account
+    /// - Parameters:
+    ///   - roots: PEM file that vouches for the server's TLS; nil: the authority's own root.
+    ///   - isPatient: whether it tries again by itself after 503.
+    init(
+        _ authority: TestAuthority, key: SigningKey = SigningKey(.p256), trusting roots: String? = nil, isPatient: Bool = true
+    ) async throws {
+        account = try await Self.client(authority, trusting: roots, isPatient: isPatient).createAccount(key, termsAgreed: true)
+            .account
     }
 
-    static func client(_ authority: TestAuthority) throws -> ACMEClient {
+    static func client(_ authority: TestAuthority, trusting roots: String? = nil, isPatient: Bool = true) throws -> ACMEClient {
         var configuration = ACMEClient.Configuration(product: "end-to-end/1")
-        configuration.trustRoots = [try String(contentsOfFile: authority.root, encoding: .utf8)]
+        configuration.trustRoots = [try String(contentsOfFile: roots ?? authority.root, encoding: .utf8)]
         configuration.patience = .seconds(20)
+        if !isPatient { configuration.longestPause = .zero }
         return try ACMEClient(directory: authority.directory, configuration: configuration)
     }
 

@@ -26,13 +26,19 @@ final class TestAuthority: @unchecked Sendable {
     /// - Parameters:
     ///   - flags: of `serve`, beside those that every test needs.
     ///   - data: the data folder, not yet there; nil: one in `folder`.
-    init(names: NameServer? = nil, flags: [String] = [], data: String? = nil) async throws {
+    ///   - template: a data folder to begin from; nil: one that all share.
+    init(
+        names: NameServer? = nil, flags: [String] = [], data: String? = nil, template: String? = nil,
+        environment: [String: String] = [:]
+    ) async throws {
         folder = try TemporaryFolder()
         self.data = data ?? folder.path("ca")
         (self.names, self.flags) = (names, flags)
         (port, httpPort, http01Port, tlsALPN01Port) = try (freePort(), freePort(), freePort(), freePort())
-        try await Program.succeed("cp", ["-a", Self.template.value.path("ca"), self.data])
-        try await start()
+        var origin = template
+        if origin == nil { origin = try await Self.template.value.path("ca") }
+        try await Program.succeed("cp", ["-a", origin ?? "", self.data])
+        try await start(environment: environment)
     }
 
     deinit { server?.signal(SIGKILL) }
@@ -41,7 +47,15 @@ final class TestAuthority: @unchecked Sendable {
     var base: String { "https://127.0.0.1:\(port)" }
     var directory: String { "\(base)/acme/default/directory" }
 
-    func start() async throws {
+    /// Until it is ready.
+    /// - Parameter environment: of the server, beside this process's.
+    func start(environment: [String: String] = [:]) async throws {
+        try await launch(environment: environment).printed("Ready:")
+    }
+
+    /// Without waiting for anything.
+    @discardableResult
+    func launch(environment: [String: String] = [:]) throws -> RunningProgram {
         var arguments = [
             "serve", "--data", data, "--listen", "127.0.0.1:\(port)", "--http-listen", "127.0.0.1:\(httpPort)",
             "--http01-port", "\(http01Port)", "--tls-alpn01-port", "\(tlsALPN01Port)",
@@ -49,9 +63,19 @@ final class TestAuthority: @unchecked Sendable {
         ]
         if let names { arguments += ["--resolver", names.address] }
         arguments += flags
-        let server = try RunningProgram(Program.built("chanceryd"), arguments, log: folder.path("server.log"))
+        let server = try RunningProgram(
+            Program.built("chanceryd"), arguments, environment: environment, log: folder.path("server.log"))
         self.server = server
-        try await server.printed("Ready:")
+        return server
+    }
+
+    /// Keeps the intermediate's key in the clear from the next start on: opening the encrypted one takes a second of a debug build's time.
+    func openKey() async throws {
+        let open = folder.path("open.key")
+        try await Program.succeed(
+            "openssl",
+            ["pkey", "-in", "\(data)/intermediate.key", "-passin", "file:\(data)/intermediate.passphrase", "-out", open])
+        try await Program.succeed("install", ["-m", "600", open, "\(data)/intermediate.key"])
     }
 
     @discardableResult

@@ -6,9 +6,17 @@ enum Tools {
 
     /// A program of the environment that certbot from PyPI lives in; else the one on the path.
     static func certbot(_ program: String) -> String {
-        let own = tests.deletingLastPathComponent().deletingLastPathComponent().path + "/.build-tools/certbot/bin/" + program
+        let own = house + "/.build-tools/certbot/bin/" + program
         return FileManager.default.isExecutableFile(atPath: own) ? own : program
     }
 
+    /// A file of the repository.
+    static func repository(_ path: String) -> String {
+        tests.deletingLastPathComponent().deletingLastPathComponent().path + "/" + path
+    }
+
+    static let sources = repository("Sources")
+
+    static func benchmark(_ name: String) -> String { repository("Benchmarks/" + name) }
     static func script(_ name: String) -> String { tests.path + "/Scripts/" + name }
 }

@@ -1,20 +1,24 @@
+internal import ACME
 internal import COpenSSL
 
-/// How tls-alpn-01 speaks TLS (RFC 8737): 1.2 or 1.3, `acme-tls/1` and nothing else offered, the certificate whatever it is.
+/// How validation speaks TLS: 1.2 or 1.3, the certificate whatever it is, for what a host presents is to be judged or to be passed over
+/// and never to be trusted.
 ///
 /// OpenSSL and not the TLS of the other rooms, which ends the handshake where a certificate's keyUsage lacks digitalSignature
 /// (docs/design/tls-alpn-openssl.md). Everything that the host's openssl.cnf could change is set here.
-final class ProofTLS: Sendable {
-    static let alpn = "acme-tls/1"
+final class LenientTLS: Sendable {
+    /// A server's whole side of the handshake; most take 1 to 4 KiB.
+    static let handshakeLimit = 64 << 10
 
     /// May be used by any number of threads, once it is set up.
     nonisolated(unsafe) private let context: OpaquePointer
 
-    init() throws(Mishap) {
+    /// - Parameter alpn: the one application protocol that is offered.
+    init(alpn: String) throws(Mishap) {
         guard let context = SSL_CTX_new(TLS_client_method()) else { throw Self.fault() }
         // Before anything can throw: a deinit needs every property.
         self.context = context
-        let offer = [UInt8(Self.alpn.utf8.count)] + Self.alpn.utf8
+        let offer = [UInt8(clamping: alpn.utf8.count)] + alpn.utf8
         guard
             chancery_SSL_CTX_set_version_range(context, TLS1_2_VERSION, 0) == 1,
             // No finite-field Diffie-Hellman: the server would choose how large a number the event loop has to raise.
@@ -29,7 +33,7 @@ final class ProofTLS: Sendable {
             // Zero for success, unlike all others.
             SSL_CTX_set_alpn_protos(context, offer, UInt32(offer.count)) == 0
         else { throw Self.fault() }
-        // Weak keys get as far as `ProofCertificate`, which names what is wrong with them; SHA-1 does not.
+        // Weak keys of a proof get as far as `ProofCertificate`, which names what is wrong with them; SHA-1 does not.
         SSL_CTX_set_security_level(context, 1)
         chancery_SSL_CTX_keep_no_session(context)
         SSL_CTX_set_verify(context, SSL_VERIFY_NONE, nil)
@@ -39,10 +43,10 @@ final class ProofTLS: Sendable {
 
     deinit { SSL_CTX_free(context) }
 
-    /// - Parameter name: for SNI, exactly so.
-    func session(_ name: String) throws(Mishap) -> ProofSession { try ProofSession(context, name) }
+    /// - Parameter name: for SNI, exactly so; empty for none, as with an address.
+    func session(_ name: String) throws(Mishap) -> LenientSession { try LenientSession(context, name) }
 
-    private static func fault() -> Mishap { .tls("TLS cannot be set up here: \(ProofSession.reasons())") }
+    private static func fault() -> Mishap { .tls("TLS cannot be set up here: \(LenientSession.reasons())") }
 }
 
 /// What a TLS handshake brought to light.
@@ -53,8 +57,8 @@ struct Handshake: Sendable {
     let certificate: [UInt8]
 }
 
-/// One handshake between two buffers in memory: no socket, no waiting. Touched by one thread at a time, from call to call.
-final class ProofSession {
+/// One conversation between two buffers in memory: no socket, no waiting. Touched by one thread at a time, from call to call.
+final class LenientSession {
     private let session: OpaquePointer
     /// What came and what is to be sent. The session owns them.
     private let input: OpaquePointer
@@ -69,7 +73,7 @@ final class ProofSession {
         SSL_set_bio(session, input, output)
         (self.session, self.input, self.output) = (session, input, output)
         SSL_set_connect_state(session)
-        guard chancery_SSL_set_server_name(session, name) == 1 else { throw Self.failure() }
+        guard name.isEmpty || chancery_SSL_set_server_name(session, name) == 1 else { throw Self.failure() }
     }
 
     deinit { SSL_free(session) }
@@ -80,7 +84,7 @@ final class ProofSession {
         guard BIO_write(input, bytes, CInt(clamping: bytes.count)) == bytes.count else { throw Self.failure() }
     }
 
-    /// Goes as far as what came allows.
+    /// Goes as far in the handshake as what came allows.
     /// - Returns: nil while more has to come.
     func advance() throws(Mishap) -> Handshake? {
         // The queue of errors is the thread's; another session may have left some.
@@ -89,6 +93,30 @@ final class ProofSession {
         if result == 1 { return Handshake(negotiated: negotiated, certificate: try certificate()) }
         guard SSL_get_error(session, result) == SSL_ERROR_WANT_READ else { throw Self.failure() }
         return nil
+    }
+
+    /// After the handshake: what the other side said, at most 16 KiB; empty while more has to come.
+    /// - Returns: nil when it said that it ends.
+    func read() throws(Mishap) -> [UInt8]? {
+        ERR_clear_error()
+        var result: CInt = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: 16 << 10) { bytes, filled in
+            result = SSL_read(session, bytes.baseAddress, CInt(clamping: bytes.count))
+            filled = Int(max(0, result))
+        }
+        guard result <= 0 else { return bytes }
+        switch SSL_get_error(session, result) {
+        case SSL_ERROR_WANT_READ: return []
+        case SSL_ERROR_ZERO_RETURN: return nil
+        default: throw Self.failure()
+        }
+    }
+
+    /// After the handshake: has what is to be said ready for `pending`.
+    func write(_ bytes: [UInt8]) throws(Mishap) {
+        guard !bytes.isEmpty else { return }
+        ERR_clear_error()
+        guard SSL_write(session, bytes, CInt(clamping: bytes.count)) == bytes.count else { throw Self.failure() }
     }
 
     /// Has the closing alert ready for `pending`.
@@ -135,6 +163,6 @@ final class ProofSession {
             let reason = ERR_reason_error_string(code).map { String(cString: $0) } ?? "error \(code)"
             if !reasons.contains(reason) { reasons.append(reason) }
         }
-        return reasons.isEmpty ? "no reason given" : printable(reasons.reversed().joined(separator: ", "))
+        return reasons.isEmpty ? "no reason given" : reasons.reversed().joined(separator: ", ").printable(limit: 200)
     }
 }

@@ -1,6 +1,7 @@
 internal import ACME
 package import Crypto
 internal import Foundation
+package import Measures
 internal import Synchronization
 
 /// Anti-replay nonces of RFC 8555 section 6.5 without a database: a counter, sealed, and a window of those already spent.
@@ -16,6 +17,7 @@ package final class NonceOffice: Sendable {
         var next: UInt64 = 0
         var spent = [UInt64](repeating: 0, count: Int(window / 64))
     }
+    package let refusals = CounterFamily<NonceRefusal>()
     private let key: SymmetricKey
     private let ledger: Mutex<Ledger>
 
@@ -43,15 +45,22 @@ package final class NonceOffice: Sendable {
         guard nonce.utf8.count == Self.sealedBytes / 3 * 4, let bytes = try? Base64URL.decode(nonce),
             bytes.count == Self.sealedBytes, let box = try? AES.GCM.SealedBox(combined: bytes),
             let plain = try? AES.GCM.open(box, using: key), plain.count == 8
-        else { return false }
+        else { return refuse(.unknown) }
         let number = plain.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-        return ledger.withLock { ledger in
-            guard number < ledger.next, ledger.next - number <= Self.window else { return false }
+        let refusal: NonceRefusal? = ledger.withLock { ledger in
+            guard number < ledger.next else { return .unknown }
+            guard ledger.next - number <= Self.window else { return .old }
             let (word, bit) = (Self.word(number), Self.bit(number))
-            guard ledger.spent[word] & bit == 0 else { return false }
+            guard ledger.spent[word] & bit == 0 else { return .spent }
             ledger.spent[word] |= bit
-            return true
+            return nil
         }
+        return refusal.map(refuse) ?? true
+    }
+
+    private func refuse(_ why: NonceRefusal) -> Bool {
+        refusals.add(why)
+        return false
     }
 
     private static func word(_ number: UInt64) -> Int { Int(number % window / 64) }

@@ -1,0 +1,1 @@
+../AuthorityTests/Support/SimulatedTime.swift
