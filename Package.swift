@@ -58,7 +58,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
-        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
@@ -81,13 +80,12 @@ let package = Package(
                 "ACME", "Measures", "Faults",
             ]),
         room("Signing", crypto + x509 + ["PKIX"]),
-        room("Authority", crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
+        room(
+            "Authority",
+            crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            crypto + nio + [
-                .product(name: "HummingbirdCore", package: "hummingbird"),
-                logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority",
-            ]),
+            crypto + nio + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority"]),
         command(
             "chanceryd",
             crypto + nio + [
@@ -125,7 +123,8 @@ let package = Package(
                 logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),
-        suite("ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
+        suite(
+            "ChancerydTests", [arguments, logging, tracing, "chanceryd", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
         suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),

@@ -140,7 +140,7 @@ func (x *chaos) revokeAny(ctx context.Context, rec *recorder) error {
 	x.mu.Unlock()
 	c.who.RLock()
 	defer c.who.RUnlock()
-	err := x.revoke(ctx, rec, &issued{c.who.account, c.der})
+	err := x.revoke(ctx, rec, &issued{owner: c.who.account, der: c.der})
 	if err != nil && errorKind(err) == "alreadyRevoked" {
 		x.c.journal.note("revoked", "der", b64(c.der)) // an earlier try whose answer was lost
 		return nil

@@ -22,6 +22,7 @@ def options():
     o.add_argument("--rounds", type=int, help="of each fault; by default 200 kills, 20 at each point, 20 SIGTERMs, 20 full disks, …")
     o.add_argument("--seconds", type=int, default=86400, help="at most this long for each fault (for each point)")
     o.add_argument("--points", default="", help="only points whose name contains this")
+    o.add_argument("--build", choices=["auto", "debug", "release"], default="auto", help="which to break (default: what the fault needs)")
     o.add_argument("--clients", type=int, default=24, help="at the same time (default: 24)")
     for hidden in ("work", "debug", "release", "acmeload", "failing", "template", "source"):
         o.add_argument(f"--{hidden}", required=True, help=argparse.SUPPRESS)
@@ -53,7 +54,9 @@ def one(o, engine, fault, point=None):
     """One row of the table."""
     count = o.rounds or ROUNDS[fault]
     # Named points, the witness and the clock are in debug builds only; all else is done to what users run, if it is built.
-    program = o.debug if fault in ("points", "clock") or not os.path.exists(o.release) else o.release
+    program = o.debug
+    if fault not in ("points", "clock") and (o.build == "release" or o.build == "auto" and os.path.exists(o.release)):
+        program = o.release
     disk = 48 if fault == "full" and os.geteuid() == 0 else 0
     with World(o, point or fault, engine, program, disk) as world:
         try:
@@ -64,11 +67,11 @@ def one(o, engine, fault, point=None):
             world.finish()
         except Trouble as trouble:
             world.violation(str(trouble))
-        return world.row() + ["debug" if program == o.debug else "release"]
+        return world.row() + ["debug" if program == o.debug else "release", world.note]
 
 
 def table(rows):
-    heads = ["engine", "fault", "rounds", "orders", "orders/s", "violations", "slowest recovery, s", "build"]
+    heads = ["engine", "fault", "rounds", "orders", "orders/s", "violations", "slowest recovery, s", "build", ""]
     lines = [heads] + [[str(cell) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     for line in lines:

@@ -124,7 +124,7 @@ class World:
         self.folder = os.path.join(options.work, f"{engine.name}-{name}")
         shutil.rmtree(self.folder, ignore_errors=True)
         os.makedirs(self.folder)
-        self.violations, self.rounds, self.mounted = [], 0, None
+        self.violations, self.rounds, self.mounted, self.note = [], 0, None, ""
         self.disk = os.path.join(self.folder, "disk")
         os.makedirs(self.disk)
         if disk_mib:

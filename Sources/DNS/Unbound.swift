@@ -203,7 +203,8 @@ private final class Watch: Sendable {
     /// Returns once it is told to stop.
     func attend(_ handle: OpaquePointer) {
         var ends = [
-            pollfd(fd: ub_fd(handle), events: Int16(POLLIN), revents: 0), pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: ub_fd(handle), events: Int16(POLLIN), revents: 0),
+            pollfd(fd: wakeReader, events: Int16(POLLIN), revents: 0),
         ]
         while let pause = pause() {
             _ = poll(&ends, nfds_t(ends.count), pause)

@@ -34,7 +34,7 @@ extension AuthorityStore {
 extension StoreError {
     /// The case by its name alone, for metrics.
     package enum Kind: String, LabelValue {
-        case busy, conflict, notFound, full, device, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken
+        case busy, conflict, notFound, full, device, shortage, readOnly, corrupt, inUse, missing, newerSchema, olderSchema, closed, broken
     }
 
     package var kind: Kind {
@@ -44,6 +44,7 @@ extension StoreError {
         case .notFound: .notFound
         case .full: .full
         case .device: .device
+        case .shortage: .shortage
         case .readOnly: .readOnly
         case .corrupt: .corrupt
         case .inUse: .inUse

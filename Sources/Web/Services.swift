@@ -1,10 +1,8 @@
 package import Authority
 internal import Foundation
-internal import HummingbirdCore
 package import Logging
 package import Measures
 internal import NIOCore
-internal import NIOPosix
 internal import PKIX
 package import ServiceLifecycle
 
@@ -59,12 +57,10 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
             acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
             offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding,
             logger: logger)
-        let listener = Listener(
-            tls: kind == .https ? base.tls : nil, limits: settings.limits, dates: dates,
-            respond: { await site.respond($0) }, refusal: { site.refusal($0, $1) })
-        return ListenerService(
-            kind: kind, address: address, listener: listener, maximumConnections: settings.maximumConnections, bound: base.bound,
-            logger: logger)
+        return Listener(
+            kind: kind, address: address, tls: kind == .https ? base.tls : nil, limits: settings.limits,
+            maximumConnections: settings.maximumConnections, dates: dates,
+            site: Respondent(respond: { site.respond($0) }, refusal: { site.refusal($0, $1) }), bound: base.bound, logger: logger)
     }
     return (settings.monitoringListen.map { [service(.monitoring, $0)] } ?? []) + [service(.https, settings.listen)]
         + (settings.httpListen.map { [service(.http, $0)] } ?? [])
@@ -77,46 +73,6 @@ extension WebSettings {
         case .https: route != .metrics || monitoringListen == nil
         case .http: !route.isACME && (route != .metrics || monitoringListen == nil)
         case .monitoring: [.metrics, .readiness, .health].contains(route)
-        }
-    }
-}
-
-/// A listener that could not be opened.
-package struct ListenFailure: Error, CustomStringConvertible {
-    package let kind: ListenerKind
-    package let address: WebSettings.Address
-    package let reason: String
-
-    package var description: String { "Cannot listen for \(kind.rawValue) on \(address.host):\(address.port): \(reason)" }
-}
-
-private struct ListenerService: Service {
-    let kind: ListenerKind
-    let address: WebSettings.Address
-    let listener: Listener
-    let maximumConnections: Int
-    let bound: @Sendable (ListenerKind, Int) async -> Void
-    let logger: Logger
-
-    func run() async throws {
-        // The library's own lines speak of its insides; what matters is logged here.
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
-        let server = Server(
-            childChannelSetup: listener,
-            configuration: ServerConfiguration(
-                address: .hostname(address.host, port: address.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(maximumConnections, logger: quiet)),
-            onServerRunning: { channel in
-                let port = channel.localAddress?.port ?? address.port
-                logger.info("Listening", metadata: ["host": .string(address.host), "port": .stringConvertible(port)])
-                await bound(kind, port)
-            },
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet)
-        do { try await server.run() } catch let error as IOError {
-            throw ListenFailure(kind: kind, address: address, reason: String(cString: strerror(error.errnoCode)))
-        } catch let error as SocketAddressError {
-            throw ListenFailure(kind: kind, address: address, reason: "the host is not an address of this machine (\(error))")
         }
     }
 }

@@ -21,14 +21,35 @@ struct Site: Sendable {
     let requestIDs: RequestIDs
     let isEnding: @Sendable () -> Bool
     let logger: Logger
+    /// The fields that every answer carries, and the same without the link to the directory.
+    private let standing: [UInt8]
+    private let standingWithoutIndex: [UInt8]
 
-    func respond(_ received: Received) async -> Answer {
+    init(
+        acme: ACMESite?, nonces: (any NonceBook)?, pages: Pages, publication: Publication, addresses: Addresses,
+        offers: @escaping @Sendable (Route) -> Bool, tracing: RequestTracing?, requestIDs: RequestIDs,
+        isEnding: @escaping @Sendable () -> Bool, logger: Logger
+    ) {
+        (self.acme, self.nonces, self.pages, self.publication) = (acme, nonces, pages, publication)
+        (self.addresses, self.offers, self.tracing, self.requestIDs) = (addresses, offers, tracing, requestIDs)
+        (self.isEnding, self.logger) = (isEnding, logger)
+        let common = "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n"
+        let exposed = "Access-Control-Expose-Headers: Replay-Nonce, Location, Link, Retry-After\r\n"
+        standingWithoutIndex = Array((common + (nonces == nil ? "" : exposed)).utf8)
+        standing = standingWithoutIndex + (nonces == nil ? [] : Array("Link: <\(addresses[.directory])>;rel=\"index\"\r\n".utf8))
+    }
+
+    /// What can be said without asking anyone is said at once, on the event loop.
+    func respond(_ received: Received) -> Step {
         let id = requestIDs.next()
         let route = Route(received.path)
-        return await RequestID.$current.withValue(id) {
-            guard let tracing else { return dressed(await bare(received, route), received, route, id) }
-            return await tracing.trace(received, route?.name ?? .unknown, id) {
-                dressed(await bare(received, route), received, route, id)
+        if tracing == nil, let answer = atOnce(received, route) { return .now(dressed(answer, received, route, id)) }
+        return .later {
+            await RequestID.$current.withValue(id) {
+                guard let tracing else { return dressed(await whole(received, route), received, route, id) }
+                return await tracing.trace(received, route?.name ?? .unknown, id) {
+                    dressed(await whole(received, route), received, route, id)
+                }
             }
         }
     }
@@ -41,11 +62,23 @@ struct Site: Sendable {
         return dressed(answer, received, Route(received.path), requestIDs.next())
     }
 
-    private func bare(_ received: Received, _ route: Route?) async -> Answer {
+    private func atOnce(_ received: Received, _ route: Route?) -> Answer? {
         guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
         guard let route, offers(route) else { return .notFound() }
         guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
         guard received.method != .OPTIONS else { return preflight(route) }
+        switch route {
+        case .home: return pages.home
+        case .health: return pages.health
+        case .rootPEM: return publication.rootPEM
+        case .rootDER: return publication.rootDER
+        default: return acme?.atOnce(received, route)
+        }
+    }
+
+    private func whole(_ received: Received, _ route: Route?) async -> Answer {
+        if let answer = atOnce(received, route) { return answer }
+        guard let route else { return .notFound() }
         do {
             if route.isACME, let acme { return try await acme.answer(received, route) }
             return try await page(received, route)
@@ -56,12 +89,8 @@ struct Site: Sendable {
 
     private func page(_ received: Received, _ route: Route) async throws -> Answer {
         switch route {
-        case .home: return pages.home
-        case .health: return pages.health
         case .readiness: return await pages.readiness()
         case .metrics: return await pages.metrics()
-        case .rootPEM: return publication.rootPEM
-        case .rootDER: return publication.rootDER
         case .issuer(let name): return try await publication.issuer(name)
         case .revocationList(let name): return try await publication.list(name, ifNoneMatch: received.headers["If-None-Match"])
         default: return .notFound()
@@ -110,17 +139,10 @@ struct Site: Sendable {
         var answer = bare
         if isEnding() { answer.closes = true }
         answer.headers.add(name: "X-Request-Id", value: id)
-        answer.headers.add(name: "X-Content-Type-Options", value: "nosniff")
-        answer.headers.add(name: "Access-Control-Allow-Origin", value: "*")
-        if let nonces {
-            answer.headers.add(name: "Access-Control-Expose-Headers", value: "Replay-Nonce, Location, Link, Retry-After")
-            if route != .directory || answer.status.code >= 400 {
-                answer.headers.add(name: "Link", value: "<\(addresses[.directory])>;rel=\"index\"")
-            }
-            if received.isPost || route == .newNonce {
-                answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
-                answer.headers.add(name: "Cache-Control", value: "no-store")
-            }
+        answer.standing = route != .directory || answer.status.code >= 400 ? standing : standingWithoutIndex
+        if let nonces, received.isPost || route == .newNonce {
+            answer.headers.add(name: "Replay-Nonce", value: nonces.issue())
+            answer.headers.add(name: "Cache-Control", value: "no-store")
         }
         let taken = NIODeadline.now() - received.arrived
         pages.measures.count(route?.name ?? .unknown, status: Int(answer.status.code), problem: answer.facts.problem, taken)

@@ -67,10 +67,15 @@ struct WorkerTests {
         let id = order.authorizations[0].id
         house.world.say("a.example", .failure(Problem(.serverInternal, 503, "This server has no file descriptors left.")))
         _ = try await house.authority.respond(id, .http01, for: account.id)
-        while house.world.queries <= house.authority.policy.validationAttempts { await Task.yield() }
+        while house.world.queries <= house.authority.policy.validationAttempts {
+            await house.time.untilAsleep(1)
+            house.time.advance(3)
+        }
         let waiting = try #require(try await house.store.authorization(id))
         #expect(waiting.status == .pending && waiting.challenge(.http01)?.attempts == 0)
         house.world.say("a.example", World.success)
+        await house.time.untilAsleep(1)
+        house.time.advance(3)
         await house.authority.validations.settled()
         #expect(try await house.store.authorization(id)?.status == .valid)
     }

@@ -49,7 +49,7 @@ import Testing
         let authority = try await TestAuthority()
         let text = try await exposition(authority.httpPort)
         let metrics = try declared(text)
-        #expect(metrics.count > 40)
+        #expect(metrics.count >= 38)
         let names = Set(metrics.map(\.name))
         let rules = try String(contentsOfFile: Self.rules, encoding: .utf8)
         let expressions = try dashboardExpressions()

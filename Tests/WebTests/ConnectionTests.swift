@@ -35,7 +35,11 @@ struct ConnectionTests {
     }
 
     @Test func `a connection that sends nothing, or half a header, is closed`() async throws {
-        let world = try await World(limits: Self.limits { $0.idle = .milliseconds(100) })
+        let world = try await World(
+            limits: Self.limits {
+                $0.idle = .milliseconds(100)
+                $0.header = .milliseconds(100)
+            })
         let silent = try await world.client()
         let slow = try await world.client()
         // It may be over before this is out.

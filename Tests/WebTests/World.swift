@@ -60,6 +60,8 @@ final class World: Sendable {
         var settings = WebSettings(
             listen: .init(host: "127.0.0.1", port: 0), httpListen: .init(host: "127.0.0.1", port: 0), externalURL: Self.external)
         settings.limits = limits
+        // Clients that are left open should not hold up the end of a test.
+        settings.limits.farewell = min(limits.farewell, .milliseconds(100))
         settings.maximumConnections = maximumConnections
         settings.termsOfService = terms
         settings.name = "Test <CA>"

@@ -13,6 +13,7 @@ package final class Publisher: Service, Sendable {
     private let bell = Bell()
     private struct Desk {
         var list: StoredRevocationList?
+        var entries = 0
         var isAsked = false
         /// How long the last list took from its first revocation read to its place in the store.
         var effort: TimeInterval = 0
@@ -33,7 +34,7 @@ package final class Publisher: Service, Sendable {
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
     /// Certificates on it.
-    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.serials.count } }
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.entries } }
 
     /// Signs at once whatever the last list says.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`.
@@ -67,7 +68,7 @@ package final class Publisher: Service, Sendable {
         crashPoint("list.store.before")
         try await shop.store.saveCRL(list)
         crashPoint("list.store.after")
-        show(list)
+        show(list, entries)
         desk.withLock { [effort = shop.around.now().timeIntervalSince(began)] in $0.effort = max(0, effort) }
         shop.log.info("revocation list signed", metadata: ["number": "\(number)", "entries": "\(entries)"])
         return list
@@ -90,10 +91,11 @@ package final class Publisher: Service, Sendable {
         return (tbs, draft.count)
     }
 
-    private func show(_ list: StoredRevocationList) {
+    private func show(_ list: StoredRevocationList, _ entries: Int) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
             desk.list = list
+            desk.entries = entries
         }
     }
 
@@ -110,7 +112,7 @@ package final class Publisher: Service, Sendable {
         guard let stored = try await shop.store.latestCRL(issuer: shop.issuer.id),
             RevocationList.isSigned(stored.der, by: shop.issuer.description)
         else { return }
-        show(stored)
+        show(stored, (try? RevocationList(der: stored.der).entries.count) ?? 0)
     }
 
     /// Whether the list that is served is half through its life, or revocations were stored since it was made, here or beside the server. A

@@ -160,7 +160,8 @@ package final class ValidationWorker: Service, Sendable {
     private func rest(_ duty: Duty, _ delay: Duration, _ bell: Bell) async throws(StoreError) -> Bool {
         let until = shop.around.now().addingTimeInterval(delay.inSeconds + shop.policy.lease.inSeconds)
         let item = WorkItem(
-            kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until, attempts: 0)
+            kind: .validation(authorization: duty.authorization, type: duty.type), owner: shop.owner, leaseUntil: until,
+            attempts: 0)
         guard try await shop.store.extendLease(item, until: until) else { return false }
         queryEnded(duty)
         await bell.rest(delay, shop.around)

@@ -31,14 +31,18 @@ struct ACMESite: Sendable {
         directory = .json { $0.members(index) }
     }
 
+    /// What needs neither signature nor store.
+    func atOnce(_ received: Received, _ route: Route) -> Answer? {
+        switch route {
+        case .directory where !received.isPost: directory
+        case .newNonce where !received.isPost: newNonce(received.method)
+        default: nil
+        }
+    }
+
     /// - Throws: `Refusal` or `Problem`: the request is not granted; anything else is a fault of ours.
     func answer(_ received: Received, _ route: Route) async throws -> Answer {
-        switch route {
-        case .directory where received.method != .POST: return directory
-        case .newNonce where received.method != .POST: return newNonce(received.method)
-        case .terms(let account, let token): return try await terms(account, token, isAgreed: received.isPost)
-        default: break
-        }
+        if case .terms(let account, let token) = route { return try await terms(account, token, isAgreed: received.isPost) }
         let rule: KeyRule =
             switch route {
             case .newAccount: .jwk

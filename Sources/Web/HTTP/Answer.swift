@@ -1,11 +1,13 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// One response, whole. The connection adds length, date and framing.
+/// One response, whole. The connection adds date, length and framing.
 struct Answer: Sendable {
     var status: HTTPResponseStatus
     var headers: HTTPHeaders
     var body: ByteBuffer?
+    /// Further fields, as bytes that were made once: `Name: value CR LF` for each.
+    var standing: [UInt8] = []
     /// The connection ends after this answer.
     var closes = false
     /// What the request turned out to be about; for the log line.

@@ -1,4 +1,4 @@
-internal import HummingbirdCore
+internal import Foundation
 internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
@@ -29,48 +29,74 @@ package final class TLSContextBox: Sendable {
     }
 }
 
-/// What stands between a socket and the site: TLS when there is a box, HTTP/1.1, the limits. Hummingbird's server accepts, counts and
-/// drains the connections; its own channel is not used, since it swallows unread bodies without bound and answers in bare status lines.
-struct Listener: ServerChildChannel {
-    typealias Value = NIOAsyncChannel<Received, Answer>
+/// A listener that could not be opened.
+package struct ListenFailure: Error, CustomStringConvertible {
+    package let kind: ListenerKind
+    package let address: WebSettings.Address
+    package let reason: String
 
+    package var description: String { "Cannot listen for \(kind.rawValue) on \(address.host):\(address.port): \(reason)" }
+}
+
+/// One listening socket: accepts connections, puts TLS when there is a box and a `Responder` on each, and drains them at the end.
+struct Listener: Service {
+    let kind: ListenerKind
+    let address: WebSettings.Address
     let tls: TLSContextBox?
     let limits: ConnectionLimits
+    let maximumConnections: Int
     let dates: DateLine
-    let respond: @Sendable (Received) async -> Answer
-    let refusal: @Sendable (Fault, Received) -> Answer
+    let site: Respondent
+    let bound: @Sendable (ListenerKind, Int) async -> Void
+    let logger: Logger
 
-    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        channel.eventLoop.makeCompletedFuture {
-            let pipeline = channel.pipeline.syncOperations
-            if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.current)) }
-            var decoding = NIOHTTPDecoderLimitConfiguration()
-            decoding.maxHeaderFieldSize = limits.field
-            decoding.maxHeaderListSize = limits.fields
-            decoding.maxHeaderFieldCount = limits.fieldCount
-            try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true, withErrorHandling: false, withOutboundHeaderValidation: true,
-                withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoding)
-            try pipeline.addHandler(ConnectionHandler(limits: limits, dates: dates, refusal: refusal))
-            return try NIOAsyncChannel(
-                wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))
+    /// Ends when it was asked to shut down gracefully and the requests in flight are answered, or when the task is cancelled.
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let connections = Connections(group, maximum: maximumConnections, limits)
+        let server = try await open(connections, group)
+        let port = server.localAddress?.port ?? address.port
+        logger.info("Listening", metadata: ["host": .string(address.host), "port": .stringConvertible(port)])
+        await bound(kind, port)
+        try? await gracefulShutdown()
+        try? await server.close()
+        await connections.drain()
+    }
+
+    private func open(_ connections: Connections, _ group: any EventLoopGroup) async throws(ListenFailure) -> any Channel {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Gate(connections, logger))
+                }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try furnish(channel, connections) }
+            }
+        do {
+            return try await bootstrap.bind(host: address.host, port: address.port).get()
+        } catch let error as IOError {
+            throw ListenFailure(kind: kind, address: address, reason: String(cString: strerror(error.errnoCode)))
+        } catch {
+            throw ListenFailure(kind: kind, address: address, reason: "the host is not an address of this machine (\(error))")
         }
     }
 
-    func handle(value: Value, logger: Logger) async {
-        let channel = value.channel
-        do {
-            try await withTaskCancellationHandler {
-                try await value.executeThenClose { inbound, outbound in
-                    for try await received in inbound { try await outbound.write(await respond(received)) }
-                    outbound.finish()
-                    try await channel.closeFuture.get()
-                }
-            } onCancel: {
-                channel.close(promise: nil)
-            }
-        } catch {
-            logger.trace("The connection ended", metadata: ["error": "\(error)"])
-        }
+    private func furnish(_ channel: any Channel, _ connections: Connections) throws {
+        guard let ward = connections.ward(on: channel.eventLoop) else { throw ChannelError.inappropriateOperationForState }
+        let pipeline = channel.pipeline.syncOperations
+        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.current)) }
+        let responder = Responder(limits: limits, dates: dates, site: site, ward: ward, isTLS: tls != nil)
+        var decoding = NIOHTTPDecoderLimitConfiguration()
+        decoding.maxHeaderFieldSize = limits.field
+        decoding.maxHeaderListSize = limits.fields
+        decoding.maxHeaderFieldCount = limits.fieldCount
+        try pipeline.addHandler(ArrivalWatch(responder))
+        try pipeline.addHandler(
+            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding)))
+        try pipeline.addHandler(responder)
     }
 }

@@ -97,7 +97,9 @@ struct Wiring {
         web.caaIdentities = settings.caaIdentities
 
         var configuration = ServiceGroupConfiguration(
-            services: ([StoreWatch(store: store, around: around)] + authority.services + [keeping] + services(web, base) + [departure]).map {
+            services: ([StoreWatch(store: store, around: around)] + authority.services + [keeping] + services(web, base) + [
+                departure
+            ]).map {
                 .init(
                     service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                     failureTerminationBehavior: .gracefullyShutdownGroup)

@@ -6,7 +6,7 @@ enum Tools {
 
     /// A program of the environment that certbot from PyPI lives in; else the one on the path.
     static func certbot(_ program: String) -> String {
-        let own = house + "/.build-tools/certbot/bin/" + program
+        let own = repository(".build-tools/certbot/bin/" + program)
         return FileManager.default.isExecutableFile(atPath: own) ? own : program
     }
 
