@@ -20,6 +20,8 @@ package final class AuthorityStore: Sendable {
     }
 
     let engine: any Engine
+    /// Of the file, or what stands for it in messages.
+    let path: String
     let queue: CommitQueue
     /// For `commitLightly`, where the engine makes a difference.
     private let lightQueue: CommitQueue?
@@ -28,8 +30,8 @@ package final class AuthorityStore: Sendable {
     let tallies = Mutex<[Tally.Table: Tally]>([:])
     private let lock: Mutex<ServeLock?>
 
-    private init(engine: any Engine, lock: ServeLock?, capacity: Int) {
-        self.engine = engine
+    private init(engine: any Engine, path: String, lock: ServeLock?, capacity: Int) {
+        (self.engine, self.path) = (engine, path)
         self.lock = Mutex(lock)
         measures = StoreMeasures()
         queue = CommitQueue(engine, capacity: capacity, measures: measures)
@@ -74,7 +76,7 @@ package final class AuthorityStore: Sendable {
     static func open(
         _ engine: any Engine, path: String, lock: ServeLock?, mode: Mode, now: Date, capacity: Int = 4096
     ) async throws(StoreError) -> AuthorityStore {
-        let store = AuthorityStore(engine: engine, lock: lock, capacity: capacity)
+        let store = AuthorityStore(engine: engine, path: path, lock: lock, capacity: capacity)
         do throws(StoreError) {
             try await store.commit { (sql) throws(StoreError) in
                 try Schema.prepare(sql, path: path, mayMigrate: mode.mayMigrate, mayBeCopy: mode == .target, now: now)

@@ -49,7 +49,7 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
         case .newerSchema(let found, let known):
             "The database has schema \(found), this program knows up to \(known): use the newer chanceryd that made it."
         case .olderSchema(let found, let known):
-            "The database has schema \(found), this program needs \(known): start `chanceryd serve` once to bring it up to date."
+            "The database has schema \(found), this program needs \(known): run `chanceryd database migrate`."
         case .unavailable(let what): "The database cannot be reached: \(what)."
         case .unsuitable(let what): "The database cannot be used: \(what)."
         case .unknownOutcome(let what): "Whether the change was stored is not known: \(what)."

@@ -145,4 +145,33 @@ struct MaintenanceTests {
         }
         await store.close()
     }
+
+    @Test(arguments: EngineKind.allCases)
+    func `a check counts rows that cannot be read, and goes on`(kind: EngineKind) async throws {
+        let store = try await kind.open()
+        try await Self.fill(store)
+        for (table, change) in [
+            ("accounts", "contacts = 'x'"), ("authorizations", "challenges = 'x'"), ("certificates", "identifiers = 'x'"),
+            ("intents", "identifiers = 'x'"), ("orders", "status = 'x'"),
+        ] {
+            let sql = "UPDATE \(table) SET \(change) WHERE id = (SELECT id FROM \(table) WHERE id > $1 ORDER BY id LIMIT 1)"
+            let changed = try await store.commit { (session) throws(StoreError) in try session.run(sql, [RecordID.first.sql]) }
+            #expect(changed == 1)
+            let findings = try await store.check().findings
+            #expect(findings.contains(DatabaseFinding(table: table, what: "cannot be read", rows: 1)), "\(findings)")
+        }
+        await store.close()
+    }
+
+    @Test func `values that only SQLite keeps are found by a check, and named by a copy`() async throws {
+        let (source, target) = (try await EngineKind.sqlite.open(), try await Self.target(.postgreSQL))
+        try await Self.fill(source)
+        try await source.commit { (sql) throws(StoreError) in try sql.run("UPDATE revocations SET reason = 'x'", []) }
+        let found = DatabaseFinding(table: "revocations", what: "hold a value of another kind than their column's", rows: 4)
+        #expect(try await source.check().findings.contains(found))
+        let error = await #expect(throws: StoreError.self) { try await DatabaseCopy(from: source, to: target).run() }
+        #expect(error?.description.contains("refuses a row of its revocations") == true, "\(error as Any)")
+        await source.close()
+        await target.close()
+    }
 }

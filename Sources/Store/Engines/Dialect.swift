@@ -20,6 +20,10 @@ struct Dialect: Sendable {
     let upkeep: @Sendable (_ now: Date) -> [Statement]
     /// Name of each column of the table `$1`, and its place in the primary key, from 1; 0: not in it.
     let columnsOfTable: String
+    /// Name and declared type of each column of the table `$1`, where its rows may yet hold values of other types.
+    let kindsOfTable: String?
+    /// Walks the whole file; its first row says `ok`, or what is wrong.
+    let integrity: Statement?
     /// What the schema's statements must become.
     let definition: @Sendable (String) -> String
     /// One query for an order's authorizations in their order; nil: a look-up for each costs less.
@@ -32,6 +36,7 @@ struct Dialect: Sendable {
     static let sqlite = Dialect(
         forUpdate: "", forShare: "", forUpdateSkipLocked: "", migrationLock: nil, ownTables: [], upkeep: { _ in [] },
         columnsOfTable: "SELECT name, pk FROM pragma_table_info($1)",
+        kindsOfTable: "SELECT name, type FROM pragma_table_info($1)", integrity: Statement("PRAGMA quick_check(1)", []),
         definition: { $0.replacingOccurrences(of: "UNLOGGED ", with: "") },
         authorizationsOfOrder: nil, certificatesNamed: { table, key in "\(table) r JOIN certificates c ON c.id = r.\(key)" })
 
@@ -48,6 +53,7 @@ struct Dialect: Sendable {
             LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary \
             WHERE n.nspname = current_schema() AND c.relname = $1 AND a.attnum > 0 AND NOT a.attisdropped
             """,
+        kindsOfTable: nil, integrity: nil,
         definition: { sql in
             // Texts are compared byte by byte, as SQLite does, whatever the database's locale is.
             sql.replacingOccurrences(of: #"\)\s+WITHOUT ROWID"#, with: ")", options: .regularExpression)

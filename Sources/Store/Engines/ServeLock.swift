@@ -11,6 +11,9 @@ final class ServeLock: Sendable {
         guard descriptor >= 0 else {
             if errno == EACCES || errno == EROFS || errno == EPERM { throw .readOnly(path: path) }
             if errno == ENOSPC || errno == EDQUOT { throw .full(path: path) }
+            if errno == ENOENT || errno == ENOTDIR {
+                throw .unsuitable("there is no folder \(folder): make it, or correct the path")
+            }
             throw .device("cannot open \(path).lock: \(String(cString: strerror(errno)))")
         }
         while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {

@@ -1,4 +1,3 @@
-internal import ACME
 internal import Foundation
 
 /// What a check found in one table.
@@ -63,24 +62,34 @@ private struct Reference {
 }
 
 extension AuthorityStore {
-    /// Looks whether every row has what it refers to, in one walk along each table: its time grows with the rows, not with their square.
+    /// Looks whether every row can be read and has what it refers to, in one walk along each table: its time grows with the rows, not with their square.
     /// Beside a running server, rows that are being moved may show; a second check tells.
     /// - Parameter progress: told each table as it is begun, for a person.
     package func check(progress: @Sendable (_ table: String) -> Void = { _ in }) async throws(StoreError) -> DatabaseReport {
-        let shapes = try await read { (sql) throws(StoreError) in try TableShape.all(sql) }
+        let shapes = try await read { (sql) throws(StoreError) in
+            if let integrity = sql.dialect.integrity, let found = try sql.row(integrity.sql, integrity.parameters)?.text(0),
+                found != "ok"
+            {
+                throw .corrupt(path: self.path, reason: found)
+            }
+            return try TableShape.all(sql)
+        }
         var report = DatabaseReport(rows: [], findings: [])
         for shape in shapes {
             progress(shape.name)
             let (rows, missing) = try await walk(shape)
             report.rows.append((shape.name, rows))
+            let misfits = try await misfits(shape)
+            if misfits > 0 {
+                report.findings.append(
+                    DatabaseFinding(table: shape.name, what: "hold a value of another kind than their column's", rows: misfits))
+            }
             for (reference, count) in missing where count > 0 {
                 report.findings.append(DatabaseFinding(table: shape.name, what: reference, rows: count))
             }
         }
-        if let unnamed = try await certificatesWithoutNames(), unnamed > 0 {
-            report.findings.append(
-                DatabaseFinding(table: "certificates", what: "can't be found by one of their names", rows: unnamed))
-        }
+        progress("rows as records")
+        report.findings += try await unreadable()
         let miscounted = try await miscountedIssuers()
         if miscounted > 0 {
             report.findings.append(
@@ -127,30 +136,16 @@ extension AuthorityStore {
         )
     }
 
-    /// From the certificates to their names: there is no index the other way round.
-    private func certificatesWithoutNames() async throws(StoreError) -> Int? {
-        var unnamed = 0
-        var cursor = RecordID.first
-        while true {
-            let page = try await read { [cursor] (sql) throws(StoreError) in
-                let rows = try sql.rows(
-                    "SELECT id, identifiers FROM certificates WHERE id > $1 ORDER BY id LIMIT 1000", [cursor.sql])
-                var questions: [Statement] = []
-                for row in rows {
-                    let id = try row.id(0)
-                    for name in Set(try IdentifierColumn.identifiers(try row.text(1)).map(\.value)) {
-                        questions.append(
-                            Statement(
-                                "SELECT certificate FROM certificate_names WHERE name = $1 AND certificate = $2",
-                                [name.sql, id.sql]))
-                    }
-                }
-                let unnamed = try sql.batch(questions).count { $0.rows.isEmpty }
-                return (last: try rows.last?.id(0), count: rows.count, unnamed: unnamed)
+    /// Rows that hold a value of another kind than their column is meant for, where the database itself does not see to that.
+    private func misfits(_ shape: TableShape) async throws(StoreError) -> Int {
+        try await read { (sql) throws(StoreError) in
+            guard let query = sql.dialect.kindsOfTable else { return 0 }
+            let conditions = try sql.rows(query, [.text(shape.name)]).map { (row) throws(StoreError) in
+                let (name, kind) = (try row.text(0), try row.text(1))
+                return "typeof(\(name)) NOT IN ('null', '\(["BIGINT": "integer", "TEXT": "text"][kind] ?? "blob")')"
             }
-            unnamed += page.unnamed
-            guard page.count == 1000, let last = page.last else { return unnamed }
-            cursor = last
+            let count = "SELECT COUNT(*) FROM \(shape.name) WHERE \(conditions.joined(separator: " OR "))"
+            return Int(try sql.row(count, [])?.integer(0) ?? 0)
         }
     }
 

@@ -90,7 +90,12 @@ package struct DatabaseCopy: Sendable {
             if found != wanted {
                 let deletion = found.isEmpty ? [] : [shape.deletion(after: cursor, through: end)]
                 let statements = deletion + wanted.map(shape.insertion)
-                try await target.commit { (sql) throws(StoreError) in try sql.conclude(statements) }
+                do throws(StoreError) {
+                    try await target.commit { (sql) throws(StoreError) in try sql.conclude(statements) }
+                } catch .broken(let what) {
+                    // SQLite keeps any value in any column; PostgreSQL does not.
+                    throw .corrupt(path: source.path, reason: "the other database refuses a row of its \(shape.name): \(what)")
+                }
                 written += wanted.count
             }
             rows += wanted.count

@@ -36,7 +36,8 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Check: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Look whether every row has what it refers to; exit code 65 if one has not. Reads only; a server may run.",
+            abstract:
+                "Look whether every row can be read and has what it refers to; exit code 65 if not. Reads only; a server may run.",
             discussion: "  chanceryd database check --data ./ca\n  chanceryd database check --data ./ca --json")
         @OptionGroup var place: DataOptions
         @Flag(help: "Print JSON.") var json = false
@@ -64,7 +65,7 @@ struct DatabaseCommand: AsyncParsableCommand {
                             + "\nIf a server is at work, check once more; if they stay, put a backup back or ask for help with this list."
                     )
                 }
-                if !json { say("Every row has what it refers to.") }
+                if !json { say("Every row can be read and has what it refers to.") }
             }
         }
     }
@@ -139,6 +140,8 @@ private func opened(
             throw error
         }
         await store.close()
+    } catch StoreError.conflict(let what) {
+        throw Failure(.failure, what.prefix(1).uppercased() + what.dropFirst() + ".")
     } catch let error as StoreError {
         throw Failure(error)
     }

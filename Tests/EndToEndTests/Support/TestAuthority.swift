@@ -12,7 +12,8 @@ final class TestAuthority: @unchecked Sendable {
     let tlsALPN01Port: Int
     private(set) var server: RunningProgram?
 
-    private let flags: [String]
+    /// Of `serve` from the next start on, beside those that every test needs.
+    var flags: [String]
 
     /// Made once for all, since the keys of an authority are sealed by a function that is slow on purpose.
     private static let template = Task {
