@@ -75,8 +75,18 @@ class PostgreSQL:
         return ["--database", database]
 
     def signal_all(self, number):
-        """The postmaster and all its children at once, as when the machine fails."""
-        os.killpg(self.process.pid, number)
+        """The postmaster and all its children at once, as when the machine fails. Each child is a process group of its own."""
+        postmaster = self.process.pid
+        if number != signal.SIGCONT:
+            # So that it makes no more of them meanwhile.
+            os.kill(postmaster, signal.SIGSTOP)
+        with open(f"/proc/{postmaster}/task/{postmaster}/children") as file:
+            children = [int(word) for word in file.read().split()]
+        for process in [*children, postmaster]:
+            try:
+                os.kill(process, number)
+            except ProcessLookupError:
+                pass
 
     def stop(self):
         if self.process.poll() is None:
@@ -105,6 +115,7 @@ def pg_stop(world, rounds, seconds):
     """PostgreSQL stands still for 30 s and goes on: requests meanwhile are refused in time."""
     world.start()
     world.begin_load()
+    told = 0
     for world.rounds in rounds(seconds):
         world.random_moment()
         began = time.time()
@@ -114,6 +125,11 @@ def pg_stop(world, rounds, seconds):
         refused = world.journal.since(began, "refused")
         if any(line["status"] != "503" or not line["after"] for line in refused):
             world.violation("not 503 with Retry-After")
+        told += len(refused)
+        world.note = f"{told} refused"
+        unanswered = world.journal.since(began, "unanswered")
+        if unanswered or not refused:
+            world.violation(f"{len(refused)} refused, {len(unanswered)} not answered: {unanswered[:1]}")
         back(world)
     return world
 
@@ -122,10 +138,14 @@ def pg_reset(world, rounds, seconds):
     """The server's connections are cut, whatever they are at; 50 times a round."""
     world.start()
     world.begin_load()
+    cut, amid = 0, 0
     for world.rounds in rounds(seconds):
         for _ in range(50):
-            world.engine.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
-                             "AND datname <> 'postgres' AND (state <> 'idle' OR random() < 0.2)")
+            found = world.engine.sql(
+                "SELECT xact_start IS NOT NULL, pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                "AND datname <> 'postgres' AND (state <> 'idle' OR random() < 0.2)")
+            cut, amid = cut + found.count("|t"), amid + found.count("t|t")
+            world.note = f"{cut} connections, {amid} of them in a transaction"
             time.sleep(0.1)
         back(world)
     return world

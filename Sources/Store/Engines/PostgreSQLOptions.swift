@@ -7,11 +7,11 @@ struct PostgreSQLOptions: Sendable {
     /// Readings that may wait for one connection.
     var readerCapacity = 1024
     /// How long an answer may take.
-    var deadline = Duration.seconds(15)
+    var deadline = Duration.seconds(10)
     /// How long a verb waits for a new connection where the old one has just been lost.
     var patience = Duration.seconds(2)
-    /// How long to find out whether a commit took place whose answer was lost.
-    var doubtPatience = Duration.seconds(15)
+    /// How long to find out whether a commit took place whose answer was lost. With `deadline` before it, clients who wait 30 s get an answer.
+    var doubtPatience = Duration.seconds(10)
     /// How long opening waits for the first connection.
     var openingPatience = Duration.seconds(30)
     /// How often a verb is tried whose transaction collided or lost its connection.
