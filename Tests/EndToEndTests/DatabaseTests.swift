@@ -131,4 +131,28 @@ import Testing
         let damaged = try await authority.command("database", "check", "--database", url)
         #expect(damaged.status == 65 && damaged.errors.contains("1 of certificates cannot be read"), "\(damaged.errors)")
     }
+
+    @Test func `a server that starts where another died while it made a list serves at once, and makes the list itself soon`()
+        async throws
+    {
+        let (server, name, url) = try await database()
+        let authority = try await TestAuthority()
+        #expect(try await authority.stop() == 0)
+        authority.flags = ["--database", url]
+        try await authority.start()
+        try await authority.stop(SIGKILL)
+        try await server.run(
+            """
+            INSERT INTO servers (id, name, url, started, beat) VALUES ('gone', 'gone', 'http://gone.example', 0, 0);
+            INSERT INTO duties (name, owner, fence, until) VALUES ('publish', 'gone', 9, 9000000000000000)
+            ON CONFLICT (name) DO UPDATE SET owner = 'gone', fence = 9, until = 9000000000000000;
+            INSERT INTO revocation_counts (issuer, number) SELECT id, 1 FROM issuers
+            """, database: name)
+        let lists = "SELECT max(number) FROM crls"
+        let before = try await server.run(lists, database: name)
+        // Were the dead one's lease waited for, this would take years.
+        try await authority.start()
+        try await eventually("a list of its own", limit: 60) { try await server.run(lists, database: name) != before }
+        #expect(try await authority.stop() == 0)
+    }
 }

@@ -51,6 +51,6 @@ extension CertificateAuthority {
             await heart?.round()
         }
         try await store.saveIssuer(StoredIssuer(id: issuer.id, chain: issuer.chain, created: around.now()))
-        try await publisher.start()
+        try await publisher.start { await self.heart?.round() }
     }
 }

@@ -125,12 +125,18 @@ package final class Publisher: Service, Sendable {
         }
     }
 
-    /// Serves the stored list if it is young, else signs one.
+    /// Serves the stored list if it is young, else signs one. While another server is at that, or has died at it, the stored one will do for
+    /// as long as it is valid.
+    /// - Parameter meanwhile: done again and again, in the heart's rhythm, while there is none to serve and another server is at it.
     /// - Throws: `ClockIsBehind`, also when there is nothing to sign yet: a server that can sign nothing should not seem to work.
-    package func start() async throws {
+    package func start(meanwhile: @Sendable () async -> Void = {}) async throws {
         try await shop.requireSaneClock()
         try await adopt()
-        while try await !keepCurrent() { try await shop.around.sleep(.milliseconds(500)) }
+        while try await !keepCurrent() {
+            if let current, shop.around.now() < current.nextUpdate { return }
+            try await shop.around.sleep(Heart.pause)
+            await meanwhile()
+        }
     }
 
     /// Takes the stored list for the one to serve.
