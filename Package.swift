@@ -86,7 +86,7 @@ let package = Package(
             crypto + [logging, lifecycle, tracing, "Faults", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation"]),
         room(
             "Web",
-            crypto + nio + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "Store", "Authority"]),
+            crypto + nio + [logging, lifecycle, tracing, "Measures", "ACME", "PKIX", "DNS", "Validation", "Store", "Authority"]),
         command(
             "chanceryd",
             crypto + nio + [
@@ -121,6 +121,7 @@ let package = Package(
         suite(
             "WebTests",
             crypto + nio + [
+                "DNS",
                 logging, lifecycle, tracing, .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 "Web", "Authority", "Measures", "ACME", "PKIX", "Store", "Signing", "Validation", "TestSupport",
             ]),

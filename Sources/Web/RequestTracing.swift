@@ -8,15 +8,17 @@ package struct RequestTracing: Sendable {
     let tracer: any Tracer
     let trusts: @Sendable (_ peer: String) -> Bool
 
-    /// - Parameter trusts: whether a peer, by its address, may say which trace its requests belong to: proxies of one's own. Anybody else
-    ///   could join foreign traces, or have a million of them begun.
+    /// - Parameter trusts: whether a peer, by its address, may say which trace its requests belong to, besides the trusted proxies. Anybody
+    ///   else could join foreign traces, or have a million of them begun.
     package init(_ tracer: any Tracer, trusts: @escaping @Sendable (_ peer: String) -> Bool = { _ in false }) {
         (self.tracer, self.trusts) = (tracer, trusts)
     }
 
     func trace(_ received: Received, _ route: RouteName, _ id: String, _ work: () async -> Answer) async -> Answer {
         var parent = InstrumentationContext.topLevel
-        if let peer = received.peer, trusts(peer) { tracer.extract(received.headers, into: &parent, using: Fields()) }
+        if received.proxy != nil || received.peer.map(trusts) == true {
+            tracer.extract(received.headers, into: &parent, using: Fields())
+        }
         let method = received.method.rawValue.printable(limit: 16)
         let attributes: SpanAttributes = [
             "http.request.method": .string(method), "http.route": .string(route.text), "chancery.request": .string(id),

@@ -131,6 +131,14 @@ enum Route: Sendable, Equatable {
         }
     }
 
+    /// What it means for a server that cannot do all that is asked.
+    var load: Admission.Kind {
+        switch self {
+        case .newAccount, .newOrder: .beginning
+        default: .continuing
+        }
+    }
+
     /// A name without what varies, for log and metrics.
     var name: RouteName {
         switch self {

@@ -32,10 +32,14 @@ package struct WebFoundation: Sendable {
     }
 }
 
-package enum ListenerKind: String, LabelValue { case https, http, monitoring }
+package enum ListenerKind: String, LabelValue {
+    case https, http, monitoring
+    /// For trusted proxies: the same as HTTPS without TLS.
+    case plain
+}
 
 /// The listener for whoever watches, if there is one: first, so that it is the last to be shut down. The HTTPS listener with ACME and the
-/// pages, and the HTTP listener with what certificates point at. Each ends when it has been asked
+/// pages, the HTTP listener with what certificates point at, and the one for trusted proxies. Each ends when it has been asked
 /// to shut down gracefully and the requests in flight are answered; kept-alive connections are told `Connection: close`.
 package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Service] {
     let addresses = Addresses(external: settings.externalURL)
@@ -47,30 +51,32 @@ package func services(_ settings: WebSettings, _ base: WebFoundation) -> [any Se
     let publication = Publication(authority: base.authority, now: base.around.now)
     let dates = DateLine(now: base.around.now)
 
+    let admission = Admission(settings.load)
+
     func service(_ kind: ListenerKind, _ address: WebSettings.Address) -> any Service {
+        let isWhole = kind == .https || kind == .plain
         let acme =
-            kind == .https
-            ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings, now: base.around.now) : nil
+            isWhole ? ACMESite(authority: base.authority, nonces: base.nonces, settings: settings, now: base.around.now) : nil
         var logger = base.logger
         logger[metadataKey: "listener"] = .string(kind.rawValue)
         let site = Site(
-            acme: acme, nonces: kind == .https ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
+            acme: acme, nonces: isWhole ? base.nonces : nil, pages: pages, publication: publication, addresses: addresses,
             offers: { settings.offers($0, on: kind) }, tracing: base.tracing, requestIDs: ids, isEnding: base.isEnding,
-            logger: logger)
+            admission: admission, servesProxiesOnly: kind == .plain, logger: logger)
         return Listener(
-            kind: kind, address: address, tls: kind == .https ? base.tls : nil, limits: settings.limits,
-            maximumConnections: settings.maximumConnections, measures: pages.measures, dates: dates,
-            site: Respondent(respond: { site.respond($0) }, refusal: { site.refusal($0, $1) }), bound: base.bound, logger: logger)
+            kind: kind, address: address, tls: kind == .https ? base.tls : nil, settings: settings, measures: pages.measures,
+            dates: dates, site: Respondent(respond: { site.respond($0, delay: $1) }, refusal: { site.refusal($0, $1) }),
+            bound: base.bound, logger: logger)
     }
     return (settings.monitoringListen.map { [service(.monitoring, $0)] } ?? []) + [service(.https, settings.listen)]
-        + (settings.httpListen.map { [service(.http, $0)] } ?? [])
+        + (settings.httpListen.map { [service(.http, $0)] } ?? []) + (settings.plainListen.map { [service(.plain, $0)] } ?? [])
 }
 
 extension WebSettings {
     /// What strangers need not see is only on the listener for whoever watches, where there is one.
     func offers(_ route: Route, on listener: ListenerKind) -> Bool {
         switch listener {
-        case .https: route != .metrics || monitoringListen == nil
+        case .https, .plain: route != .metrics || monitoringListen == nil
         case .http: !route.isACME && (route != .metrics || monitoringListen == nil)
         case .monitoring: [.metrics, .readiness, .health].contains(route)
         }

@@ -20,7 +20,11 @@ struct Site: Sendable {
     let tracing: RequestTracing?
     let requestIDs: RequestIDs
     let isEnding: @Sendable () -> Bool
+    let admission: Admission
+    /// Whoever does not come through a trusted proxy is told to.
+    let servesProxiesOnly: Bool
     let logger: Logger
+    private let overloaded: Overloaded
     /// The fields that every answer carries, and the same without the link to the directory.
     private let standing: [UInt8]
     private let standingWithoutIndex: [UInt8]
@@ -28,30 +32,56 @@ struct Site: Sendable {
     init(
         acme: ACMESite?, nonces: (any NonceBook)?, pages: Pages, publication: Publication, addresses: Addresses,
         offers: @escaping @Sendable (Route) -> Bool, tracing: RequestTracing?, requestIDs: RequestIDs,
-        isEnding: @escaping @Sendable () -> Bool, logger: Logger
+        isEnding: @escaping @Sendable () -> Bool, admission: Admission, servesProxiesOnly: Bool, logger: Logger
     ) {
         (self.acme, self.nonces, self.pages, self.publication) = (acme, nonces, pages, publication)
         (self.addresses, self.offers, self.tracing, self.requestIDs) = (addresses, offers, tracing, requestIDs)
-        (self.isEnding, self.logger) = (isEnding, logger)
+        (self.isEnding, self.admission, self.servesProxiesOnly, self.logger) = (isEnding, admission, servesProxiesOnly, logger)
         let common = "X-Content-Type-Options: nosniff\r\nAccess-Control-Allow-Origin: *\r\n"
         let exposed = "Access-Control-Expose-Headers: Replay-Nonce, Location, Link, Retry-After\r\n"
         standingWithoutIndex = Array((common + (nonces == nil ? "" : exposed)).utf8)
         standing = standingWithoutIndex + (nonces == nil ? [] : Array("Link: <\(addresses[.directory])>;rel=\"index\"\r\n".utf8))
+        overloaded = Overloaded(standing)
     }
 
     /// What can be said without asking anyone is said at once, on the event loop.
-    func respond(_ received: Received) -> Step {
-        let id = requestIDs.next()
+    /// - Parameter delay: how far that loop is behind.
+    func respond(_ received: Received, delay: Duration) -> Step {
         let route = Route(received.path)
-        if tracing == nil, let answer = atOnce(received, route) { return .now(dressed(answer, received, route, id)) }
+        if tracing == nil, let answer = atOnce(received, route) {
+            return .now(dressed(answer, received, route, requestIDs.next()))
+        }
+        let load = route?.load ?? .continuing
+        guard admission.enter(load, delay: delay) else { return .now(refusalForLoad(received, route, delay)) }
+        let id = requestIDs.next()
         return .later {
-            await RequestID.$current.withValue(id) {
+            defer { admission.leave(load) }
+            return await RequestID.$current.withValue(id) {
                 guard let tracing else { return dressed(await whole(received, route), received, route, id) }
                 return await tracing.trace(received, route?.name ?? .unknown, id) {
                     dressed(await whole(received, route), received, route, id)
                 }
             }
         }
+    }
+
+    /// Cheap, since it is wanted when there is no time: nothing of the request is read any more, and the answer is as good as made. A nonce
+    /// costs less than the request by which the client would come for it.
+    private func refusalForLoad(_ received: Received, _ route: Route?, _ delay: Duration) -> Answer {
+        var answer = overloaded.next()
+        if isEnding() { answer.closes = true }
+        if let nonces, received.isPost { answer.headers.add(name: "Replay-Nonce", value: nonces.issue()) }
+        pages.measures.count(
+            route?.name ?? .unknown, status: 503, problem: answer.facts.problem, NIODeadline.now() - received.arrived)
+        if let count = admission.tell() {
+            logger.warning(
+                "Requests were refused, since there are more than can be answered",
+                metadata: [
+                    "refused": .stringConvertible(count), "under_way": .stringConvertible(admission.underWay),
+                    "delay_ms": .stringConvertible(Int(delay / .milliseconds(1))),
+                ])
+        }
+        return answer
     }
 
     /// For what the connection refuses by itself.
@@ -63,6 +93,10 @@ struct Site: Sendable {
     }
 
     private func atOnce(_ received: Received, _ route: Route?) -> Answer? {
+        guard !servesProxiesOnly || received.proxy != nil else {
+            return Answer(
+                Problem(.unauthorized, 403, "This address of the server is for its trusted proxies only; see trusted-proxies."))
+        }
         guard received.target != "*" else { return Answer(.noContent).with("Allow", "GET, HEAD, POST, OPTIONS") }
         guard let route, offers(route) else { return .notFound() }
         guard route.methods.contains(received.method) else { return .notAllowed(received.method, route) }
@@ -159,6 +193,7 @@ struct Site: Sendable {
             "us": .stringConvertible(taken.nanoseconds / 1000),
         ]
         if let peer = received.peer { metadata["peer"] = .string(peer) }
+        if let proxy = received.proxy, proxy != received.peer { metadata["proxy"] = .string(proxy) }
         if let agent = received.headers.first(name: "User-Agent") { metadata["agent"] = .string(agent.printable(limit: 120)) }
         if route == nil { metadata["path"] = .string(String(received.path).printable(limit: 120)) }
         if let account = answer.facts.account { metadata["account"] = .string(account) }

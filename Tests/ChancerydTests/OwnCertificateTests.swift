@@ -25,7 +25,7 @@ struct OwnCertificateTests {
         let wiring = Wiring(
             folder: folder, database: try databaseLocation(settings, folder, environment: [:]), settings: settings,
             addresses: Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: "test"),
-            listen: listen.bound, httpListen: httpListen.bound, metricsListen: nil, around: time.surroundings,
+            listen: listen.bound, httpListen: httpListen.bound, metricsListen: nil, plainListen: nil, around: time.surroundings,
             logger: Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() }))
         let issuer = try openIssuer(folder, settings, environment: [:])
         let (opened, opening) = AsyncStream<Void>.makeStream()

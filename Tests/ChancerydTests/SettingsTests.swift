@@ -40,6 +40,17 @@ struct SettingsTests {
         #expect(loaded.origin("drain") == .byDefault)
     }
 
+    @Test func `settings for proxies are read from all sources, off and on as words`() {
+        let loaded = load(
+            "trusted-proxies: [127.0.0.1, fd00::/8]\nforwarded-header: x-forwarded\nproxy-protocol: off\nexternal-url: https://ca.example\n",
+            environment: ["CHANCERY_PROXY_PROTOCOL": "on"], flags: [("plain-listen", ["127.0.0.1:8081"])])
+        #expect(loaded.faults == [])
+        #expect(loaded.settings.trustedProxies == ["127.0.0.1", "fd00::/8"])
+        #expect(loaded.settings.forwardedHeader == .xForwarded)
+        #expect(loaded.settings.proxyProtocol == .on)
+        #expect(loaded.settings.plainListen == Endpoint(host: "127.0.0.1", port: 8081))
+    }
+
     @Test func `a list replaces the list of a lower source`() {
         let file = "resolver:\n  - 192.0.2.1\n  - 192.0.2.2\nallow-address: 10.0.0.0/8\n"
         let loaded = load(file, environment: ["CHANCERY_RESOLVER": "192.0.2.3, [::1]:5353"])
@@ -78,6 +89,20 @@ struct SettingsTests {
         ("listen: {host: a}", "has settings below it"),
         ("listen:", "has no value"),
         ("listen: ~", "has no value"),
+        ("trusted-proxies: everyone", "with the bits behind the length zero"),
+        ("trusted-proxies: 10.0.0.1/8", "with the bits behind the length zero"),
+        ("trusted-proxies: 0.0.0.0/0", "a network that is not everybody"),
+        ("trusted-proxies: \"::/0\"", "a network that is not everybody"),
+        ("forwarded-header: x-real-ip", "write one of off, forwarded, x-forwarded"),
+        ("forwarded-header: forwarded", "chancery.yaml:1: forwarded-header without trusted-proxies"),
+        ("proxy-protocol: on", "proxy-protocol without trusted-proxies"),
+        ("external-url: https://a\nplain-listen: 127.0.0.1:8081", "chancery.yaml:2: plain-listen without trusted-proxies"),
+        ("trusted-proxies: 127.0.0.1\nplain-listen: 127.0.0.1:8081", "plain-listen without external-url"),
+        (
+            "trusted-proxies: 127.0.0.1\nexternal-url: https://a\nplain-listen: 127.0.0.1:8443",
+            "listen (*:8443) and plain-listen (127.0.0.1:8443) want the same port"
+        ),
+        ("max-connections: 15", "a number from 16"),
         ("http01-port: 0", "a number from 1 to 65535"),
         ("http01-port: 65536", "a number from 1 to 65535"),
         ("http01-port: eighty", "a number from 1 to 65535"),

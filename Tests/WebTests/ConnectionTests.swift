@@ -49,6 +49,17 @@ struct ConnectionTests {
         try await world.stop()
     }
 
+    @Test func `a connection that does not get to TLS is closed, whatever it has said`() async throws {
+        let world = try await World(limits: Self.limits { $0.handshake = .milliseconds(200) })
+        let silent = try await WireClient(port: world.port, tls: false)
+        let half = try await WireClient(port: world.port, tls: false)
+        // The begin of a greeting, which then does not come.
+        try? await half.send([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00])
+        #expect(await silent.isClosed())
+        #expect(await half.isClosed())
+        try await world.stop()
+    }
+
     @Test func `a body that does not arrive in time gets 408 and the end of the connection`() async throws {
         let world = try await World(limits: Self.limits { $0.reading = .milliseconds(100) })
         let client = try await world.client()
@@ -81,7 +92,7 @@ struct ConnectionTests {
     }
 
     @Test func `further connections wait when there are too many`() async throws {
-        let world = try await World(maximumConnections: 1)
+        let world = try await World(limits: Self.limits { $0.crowdedIdle = .seconds(60) }, maximumConnections: 1)
         let first = try await world.client()
         try await first.send(Wire(method: "GET", "/healthz").bytes)
         #expect(try await first.answer().status == 200)

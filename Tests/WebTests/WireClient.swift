@@ -21,15 +21,22 @@ actor WireClient {
     private var buffer: [UInt8] = []
     private var ended = false
 
-    init(port: Int, tls: Bool = true, maximum: TLSVersion? = nil) async throws {
+    /// - Parameters:
+    ///   - greeting: said before TLS.
+    ///   - readsNothing: what the server says stays in the socket.
+    init(
+        port: Int, tls: Bool = true, maximum: TLSVersion? = nil, greeting: String = "", readsNothing: Bool = false
+    ) async throws {
         let (stream, continuation) = AsyncStream<[UInt8]>.makeStream()
         var configuration = TLSConfiguration.makeClientConfiguration()
         configuration.certificateVerification = .none
         if let maximum { (configuration.minimumTLSVersion, configuration.maximumTLSVersion) = (.tlsv1, maximum) }
         let context = tls ? try NIOSSLContext(configuration: configuration) : nil
         channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelOption(.autoRead, value: !readsNothing)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Greeter(greeting))
                     if let context {
                         try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
                     }
@@ -91,6 +98,21 @@ actor WireClient {
         arriving = iterator
         buffer += bytes
         return true
+    }
+
+    /// Whether the connection has ended, however; waits for that.
+    func isGone() async -> Bool { (try? await channel.closeFuture.get()) != nil }
+
+    /// Says something as soon as the connection stands.
+    private final class Greeter: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+        private let text: String
+        init(_ text: String) { self.text = text }
+        func channelActive(context: ChannelHandlerContext) {
+            if !text.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: text)), promise: nil) }
+            context.fireChannelActive()
+        }
     }
 
     private final class Collector: ChannelInboundHandler {

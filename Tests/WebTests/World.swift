@@ -25,6 +25,7 @@ final class World: Sendable {
     let port: Int
     let httpPort: Int
     let monitoringPort: Int
+    let plainPort: Int
     let box: TLSContextBox
     let lines: Lines
     private let group: ServiceGroup
@@ -33,7 +34,8 @@ final class World: Sendable {
 
     init(
         terms: String? = nil, delays: [Duration] = [], alternates: [Int] = [],
-        limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096,
+        limits: ConnectionLimits = ConnectionLimits(), maximumConnections: Int = 4096, maximumPerAddress: Int = 4096,
+        load: LoadLimits = LoadLimits(), proxies: TrustedProxies = TrustedProxies(), isPlain: Bool = false,
         isMonitored: Bool = false, tracing: RequestTracing? = nil,
         faults: @escaping @Sendable () async -> [String] = { [] },
         verdict: @escaping @Sendable (Attempt) async -> Result<Evidence, Problem> = { _ in
@@ -63,6 +65,11 @@ final class World: Sendable {
         // Clients that are left open should not hold up the end of a test.
         settings.limits.farewell = min(limits.farewell, .milliseconds(100))
         settings.maximumConnections = maximumConnections
+        settings.maximumConnectionsPerAddress = maximumPerAddress
+        (settings.load, settings.proxies) = (load, proxies)
+        // A busy machine's delays are not what these tests are about.
+        settings.load.delays = (.seconds(60), .seconds(120))
+        if isPlain { settings.plainListen = .init(host: "127.0.0.1", port: 0) }
         settings.termsOfService = terms
         settings.name = "Test <CA>"
         if isMonitored { settings.monitoringListen = .init(host: "127.0.0.1", port: 0) }
@@ -78,9 +85,10 @@ final class World: Sendable {
         var ports: [ListenerKind: Int] = [:]
         for await (kind, port) in bound {
             ports[kind] = port
-            if ports.count == (isMonitored ? 3 : 2) { break }
+            if ports.count == 2 + (isMonitored ? 1 : 0) + (isPlain ? 1 : 0) { break }
         }
         (port, httpPort, monitoringPort) = (ports[.https] ?? 0, ports[.http] ?? 0, ports[.monitoring] ?? 0)
+        plainPort = ports[.plain] ?? 0
     }
 
     /// Begins to shut down, as SIGTERM does.

@@ -10,10 +10,12 @@ package struct ConnectionLimits: Sendable {
     package var fieldCount = 64
     /// Bytes of the request target.
     package var target = 2048
-    /// From the connection's begin until TLS stands.
+    /// From the connection's begin until TLS stands, the PROXY protocol's header included.
     package var handshake: Duration = .seconds(10)
     /// From the handshake's end or the last answer until the next request's first byte.
     package var idle: Duration = .seconds(60)
+    /// The same while there are nearly as many connections as there may be.
+    package var crowdedIdle: Duration = .seconds(5)
     /// From a request's first byte until its header is there.
     package var header: Duration = .seconds(10)
     /// From a request's header until the end of its body.
@@ -33,5 +35,7 @@ package struct ConnectionLimits: Sendable {
     package init() {}
 
     /// The shortest time in which something can become overdue.
-    var shortest: Duration { [handshake, idle, header, reading, answering, writing, lingering, farewell].min() ?? idle }
+    var shortest: Duration {
+        [handshake, idle, crowdedIdle, header, reading, answering, writing, lingering, farewell].min() ?? idle
+    }
 }

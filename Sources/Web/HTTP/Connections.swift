@@ -1,28 +1,58 @@
+internal import DNS
 internal import Measures
 internal import NIOCore
 internal import Synchronization
 
-/// All connections of one listener: how many there are, and their orderly end.
+/// All connections of one listener: how many there are, how many from one address, and their orderly end.
 final class Connections: Sendable {
+    private final class Book: Sendable {
+        private let state = Mutex(State())
+        func withLock<Value>(_ body: (inout State) -> sending Value) -> Value { state.withLock { body(&$0) } }
+    }
     private struct State {
         var count = 0
+        var perAddress: [IPAddress: Int] = [:]
         /// Called once when there is room again.
         var onRoom: (@Sendable () -> Void)?
         var isDraining = false
         var drained: CheckedContinuation<Void, Never>?
     }
     private let maximum: Int
+    private let maximumPerAddress: Int
     private let open: Gauge
     private let accepted: Counter
+    private let state: Book
     private let wards: [NIOLoopBoundBox<Ward>]
-    private let state = Mutex(State())
 
     /// - Parameters:
     ///   - open: shows how many there are.
     ///   - accepted: counts them all.
-    init(_ group: any EventLoopGroup, maximum: Int, _ limits: ConnectionLimits, open: Gauge, accepted: Counter) {
-        (self.maximum, self.open, self.accepted) = (maximum, open, accepted)
-        wards = group.makeIterator().map { loop in NIOLoopBoundBox.makeBoxSendingValue(Ward(loop, limits), eventLoop: loop) }
+    init(
+        _ group: any EventLoopGroup, maximum: Int, perAddress: Int, _ limits: ConnectionLimits, open: Gauge, accepted: Counter
+    ) {
+        (self.maximum, maximumPerAddress, self.open, self.accepted) = (maximum, perAddress, open, accepted)
+        let book = Book()
+        state = book
+        wards = group.makeIterator().map { loop in
+            let ward = Ward(loop, limits, Pulse(loop)) { book.withLock { $0.count } >= maximum - maximum / 10 }
+            return NIOLoopBoundBox.makeBoxSendingValue(ward, eventLoop: loop)
+        }
+    }
+
+    /// - Returns: whether that address may have one connection more; if so, `leave` is to be called at its end.
+    func enter(_ address: IPAddress) -> Bool {
+        state.withLock { state in
+            guard state.perAddress[address, default: 0] < maximumPerAddress else { return false }
+            state.perAddress[address, default: 0] += 1
+            return true
+        }
+    }
+
+    func leave(_ address: IPAddress) {
+        state.withLock { state in
+            guard let count = state.perAddress[address] else { return }
+            state.perAddress[address] = count > 1 ? count - 1 : nil
+        }
     }
 
     /// - Returns: `nil` for an event loop that is not of the group.

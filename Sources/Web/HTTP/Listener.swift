@@ -39,13 +39,39 @@ package struct ListenFailure: Error, CustomStringConvertible {
     package var description: String { "Cannot listen for \(kind.rawValue) on \(address.host):\(address.port): \(reason)" }
 }
 
-/// One listening socket: accepts connections, puts TLS when there is a box and a `Responder` on each, and drains them at the end.
+/// What stands around every connection of a listener.
+struct Interior: Sendable {
+    let tls: TLSContextBox?
+    let limits: ConnectionLimits
+    let proxies: TrustedProxies
+    let dates: DateLine
+    let site: Respondent
+    let connections: Connections
+    let logger: Logger
+
+    /// TLS when there is a box, HTTP/1.1, and the responder.
+    func furnish(
+        _ pipeline: ChannelPipeline.SynchronousOperations, _ responder: Responder, behind doorman: Doorman
+    ) throws {
+        var decoding = NIOHTTPDecoderLimitConfiguration()
+        decoding.maxHeaderFieldSize = limits.field
+        decoding.maxHeaderListSize = limits.fields
+        decoding.maxHeaderFieldCount = limits.fieldCount
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding)
+        // The last first, so that TLS finds everyone there when it begins.
+        try pipeline.addHandler(responder, position: .after(doorman))
+        try pipeline.addHandler(ByteToMessageHandler(decoder), position: .after(doorman))
+        try pipeline.addHandler(ArrivalWatch(responder), position: .after(doorman))
+        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.current), position: .after(doorman)) }
+    }
+}
+
+/// One listening socket: accepts connections, lets a `Doorman` meet each, and drains them at the end.
 struct Listener: Service {
     let kind: ListenerKind
     let address: WebSettings.Address
     let tls: TLSContextBox?
-    let limits: ConnectionLimits
-    let maximumConnections: Int
+    let settings: WebSettings
     let measures: WebMeasures
     let dates: DateLine
     let site: Respondent
@@ -55,10 +81,14 @@ struct Listener: Service {
     /// Ends when it was asked to shut down gracefully and the requests in flight are answered, or when the task is cancelled.
     func run() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
-        measures.connectionLimit[kind].set(maximumConnections)
+        measures.connectionLimit[kind].set(settings.maximumConnections)
         let connections = Connections(
-            group, maximum: maximumConnections, limits, open: measures.connections[kind], accepted: measures.accepted[kind])
-        let server = try await open(connections, group)
+            group, maximum: settings.maximumConnections, perAddress: settings.maximumConnectionsPerAddress, settings.limits,
+            open: measures.connections[kind], accepted: measures.accepted[kind])
+        let interior = Interior(
+            tls: tls, limits: settings.limits, proxies: settings.proxies, dates: dates, site: site, connections: connections,
+            logger: logger)
+        let server = try await open(interior, group)
         let port = server.localAddress?.port ?? address.port
         logger.info("Listening", metadata: ["host": .string(address.host), "port": .stringConvertible(port)])
         await bound(kind, port)
@@ -67,18 +97,23 @@ struct Listener: Service {
         await connections.drain()
     }
 
-    private func open(_ connections: Connections, _ group: any EventLoopGroup) async throws(ListenFailure) -> any Channel {
+    private func open(_ interior: Interior, _ group: any EventLoopGroup) async throws(ListenFailure) -> any Channel {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Gate(connections, logger))
+                    try channel.pipeline.syncOperations.addHandler(Gate(interior.connections, logger))
                 }
             }
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try furnish(channel, connections) }
+                channel.eventLoop.makeCompletedFuture {
+                    guard let ward = interior.connections.ward(on: channel.eventLoop) else {
+                        throw ChannelError.inappropriateOperationForState
+                    }
+                    try channel.pipeline.syncOperations.addHandler(Doorman(interior, ward))
+                }
             }
         do {
             return try await bootstrap.bind(host: address.host, port: address.port).get()
@@ -87,20 +122,5 @@ struct Listener: Service {
         } catch {
             throw ListenFailure(kind: kind, address: address, reason: "the host is not an address of this machine (\(error))")
         }
-    }
-
-    private func furnish(_ channel: any Channel, _ connections: Connections) throws {
-        guard let ward = connections.ward(on: channel.eventLoop) else { throw ChannelError.inappropriateOperationForState }
-        let pipeline = channel.pipeline.syncOperations
-        if let tls { try pipeline.addHandler(NIOSSLServerHandler(context: tls.current)) }
-        let responder = Responder(limits: limits, dates: dates, site: site, ward: ward, isTLS: tls != nil)
-        var decoding = NIOHTTPDecoderLimitConfiguration()
-        decoding.maxHeaderFieldSize = limits.field
-        decoding.maxHeaderListSize = limits.fields
-        decoding.maxHeaderFieldCount = limits.fieldCount
-        try pipeline.addHandler(ArrivalWatch(responder))
-        try pipeline.addHandler(
-            ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: decoding)))
-        try pipeline.addHandler(responder)
     }
 }

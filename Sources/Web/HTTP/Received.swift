@@ -9,8 +9,10 @@ struct Received: Sendable {
     let target: String
     let headers: HTTPHeaders
     var body: ByteBuffer
-    /// Without port; `nil` when the peer was gone before it could be asked.
+    /// The client's address without port, as trusted proxies tell it; `nil` when the peer was gone before it could be asked.
     let peer: String?
+    /// The trusted proxy that the connection comes from, if it comes from one.
+    let proxy: String?
     let arrived: NIODeadline
 
     /// The target up to the query.

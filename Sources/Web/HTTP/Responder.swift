@@ -1,20 +1,7 @@
+internal import DNS
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOTLS
-
-/// What follows from a request: an answer, or the work that leads to one.
-enum Step: Sendable {
-    case now(Answer)
-    case later(@Sendable () async -> Answer)
-}
-
-/// The site as a connection sees it.
-struct Respondent: Sendable {
-    /// Called on the event loop, so it must not take long.
-    let respond: @Sendable (Received) -> Step
-    /// Makes the answer to a request that the connection refuses. `Received` is empty but for its peer when no header could be read.
-    let refusal: @Sendable (Fault, Received) -> Answer
-}
 
 /// One connection, on its event loop: gathers a whole bounded request, starts one task for its answer, writes that in one piece, and keeps
 /// every limit on the way: sizes, deadlines, framing, backpressure, and hanging up without draining a body that nobody wants.
@@ -22,7 +9,7 @@ struct Respondent: Sendable {
 /// One request is on its way inwards at a time; what a pipelining client sends meanwhile waits, at most one read of the socket, in `waiting`.
 /// What is wrong with a request's framing is answered here, without troubling anyone behind. Deadlines are only noted here: the `Ward` looks
 /// at them all from time to time, so that a request costs no timer.
-final class Responder: ChannelDuplexHandler {
+final class Responder: ChannelDuplexHandler, Member {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
@@ -50,11 +37,9 @@ final class Responder: ChannelDuplexHandler {
         case fault(Fault)
     }
 
-    /// Where the ward keeps this one.
     var place = 0
+    private let interior: Interior
     private let limits: ConnectionLimits
-    private let dates: DateLine
-    private let site: Respondent
     private let ward: Ward
     private var phase: Phase
     /// When the present phase must have ended.
@@ -71,29 +56,30 @@ final class Responder: ChannelDuplexHandler {
     private var dropped = 0
     private var inputClosed = false
     private var isQuiescing = false
-    private var peer: String?
+    private let peer: IPAddress?
+    private let peerText: String?
+    private let proxy: String?
 
-    init(limits: ConnectionLimits, dates: DateLine, site: Respondent, ward: Ward, isTLS: Bool) {
-        (self.limits, self.dates, self.site, self.ward) = (limits, dates, site, ward)
-        phase = isTLS ? .greeting : .idle
+    /// - Parameters:
+    ///   - peer: the other end, or whom the PROXY protocol named.
+    ///   - proxy: the trusted proxy that the connection comes through.
+    ///   - deadline: for the handshake.
+    init(_ interior: Interior, _ ward: Ward, peer: IPAddress?, proxy: String?, until deadline: NIODeadline) {
+        (self.interior, self.ward, self.limits, self.peer, self.proxy) = (interior, ward, interior.limits, peer, proxy)
+        peerText = peer?.description
+        phase = interior.tls == nil ? .idle : .greeting
         waiting = CircularBuffer(initialCapacity: 0)
-        deadline = .now() + TimeAmount(isTLS ? limits.handshake : limits.idle)
+        self.deadline = deadline
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         ward.enter(self)
-        if context.channel.isActive { peer = context.remoteAddress?.ipAddress }
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         ward.leave(self)
         self.context = nil
-    }
-
-    func channelActive(context: ChannelHandlerContext) {
-        peer = context.remoteAddress?.ipAddress
-        context.fireChannelActive()
     }
 
     // MARK: Inwards
@@ -143,8 +129,8 @@ final class Responder: ChannelDuplexHandler {
         let exchange = Exchange(
             head: head,
             received: Received(
-                method: head.method, target: head.originForm, headers: head.headers, body: ByteBuffer(), peer: peer,
-                arrived: .now()))
+                method: head.method, target: head.originForm, headers: head.headers, body: ByteBuffer(), peer: client(of: head),
+                proxy: proxy, arrived: .now()))
         if let fault = head.fault(limits) { return refuse(fault, exchange, context) }
         if head.wantsContinue {
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
@@ -153,8 +139,15 @@ final class Responder: ChannelDuplexHandler {
         expect(within: limits.reading)
     }
 
+    /// Behind a trusted proxy, whom its header names.
+    private func client(of head: HTTPRequestHead) -> String? {
+        guard proxy != nil, let peer else { return peerText }
+        return interior.proxies.client(of: head.headers, from: peer).description
+    }
+
     private func dispatch(_ exchange: Exchange, _ context: ChannelHandlerContext) {
-        switch site.respond(exchange.received) {
+        ward.pulse.note()
+        switch interior.site.respond(exchange.received, ward.pulse.delay) {
         case .now(let answer): send(answer, to: exchange.head, context)
         case .later(let work):
             phase = .answering(exchange)
@@ -236,8 +229,9 @@ final class Responder: ChannelDuplexHandler {
     // MARK: Outwards
 
     private func refuse(_ fault: Fault, _ exchange: Exchange?, _ context: ChannelHandlerContext) {
-        let nothing = Received(method: .GET, target: "", headers: [:], body: ByteBuffer(), peer: peer, arrived: .now())
-        var answer = site.refusal(fault, exchange?.received ?? nothing)
+        let nothing = Received(
+            method: .GET, target: "", headers: [:], body: ByteBuffer(), peer: peerText, proxy: proxy, arrived: .now())
+        var answer = interior.site.refusal(fault, exchange?.received ?? nothing)
         answer.closes = true
         send(answer, to: exchange?.head, context)
         flushIfNeeded(context)
@@ -247,7 +241,7 @@ final class Responder: ChannelDuplexHandler {
         let ends = inputClosed && waiting.isEmpty
         let closes = answer.closes || ends || isQuiescing || head?.isKeepAlive != true
         let connection: Answer.Connection = closes ? .close : head?.version == .http1_0 ? .keepOld : .keep
-        let (first, more) = answer.bytes(date: dates.text, toHead: head?.method == .HEAD, connection)
+        let (first, more) = answer.bytes(date: interior.dates.text, toHead: head?.method == .HEAD, connection)
         rest = more ?? ByteBuffer()
         write(first, isLast: closes && rest.readableBytes == 0, context)
         if closes || rest.readableBytes > 0 || !context.channel.isWritable {
@@ -322,9 +316,13 @@ final class Responder: ChannelDuplexHandler {
 
     private func expect(within limit: Duration) { deadline = .now() + TimeAmount(limit) }
 
-    /// Called by the ward.
-    func expire(_ now: NIODeadline) {
-        guard now >= deadline, let context else { return }
+    func expire(_ now: NIODeadline, isCrowded: Bool) {
+        guard let context else { return }
+        if case .idle = phase, isCrowded, !headHasBegun, deadline != .distantFuture {
+            // Whoever has nothing to ask makes room for others.
+            deadline = min(deadline, now + TimeAmount(limits.crowdedIdle))
+        }
+        guard now >= deadline else { return }
         switch phase {
         case .reading(let exchange): refuse(.tooSlow, exchange, context)
         case .answering(let exchange): refuse(.overdue, exchange, context)
@@ -344,18 +342,4 @@ final class Responder: ChannelDuplexHandler {
     }
 
     func close() { context?.close(promise: nil) }
-}
-
-/// Tells the responder of bytes as they come, since the parser behind keeps the beginning of a head to itself.
-final class ArrivalWatch: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
-    private let responder: Responder
-
-    init(_ responder: Responder) { self.responder = responder }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        responder.bytesArrived()
-        context.fireChannelRead(data)
-    }
 }

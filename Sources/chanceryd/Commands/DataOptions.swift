@@ -37,6 +37,7 @@ struct SettingFlags: ParsableArguments {
     @Option(name: .customLong("listen"), help: help("listen")) var listen: String?
     @Option(name: .customLong("http-listen"), help: help("http-listen")) var httpListen: String?
     @Option(name: .customLong("metrics-listen"), help: help("metrics-listen")) var metricsListen: String?
+    @Option(name: .customLong("plain-listen"), help: help("plain-listen")) var plainListen: String?
     @Option(name: .customLong("external-url"), help: help("external-url")) var externalURL: String?
     @Option(name: .customLong("http01-port"), help: help("http01-port")) var http01Port: String?
     @Option(name: .customLong("tls-alpn01-port"), help: help("tls-alpn01-port")) var tlsALPN01Port: String?
@@ -65,7 +66,8 @@ struct SettingFlags: ParsableArguments {
     var given: [(name: String, flag: String, values: [String])] {
         get throws(Failure) {
             let single: [(String, String?)] = [
-                ("listen", listen), ("http-listen", httpListen), ("metrics-listen", metricsListen), ("external-url", externalURL),
+                ("listen", listen), ("http-listen", httpListen), ("metrics-listen", metricsListen), ("plain-listen", plainListen),
+                ("external-url", externalURL),
                 ("http01-port", http01Port),
                 ("tls-alpn01-port", tlsALPN01Port), ("tls-certificate", tlsCertificate), ("tls-key", tlsKey),
                 ("log-format", logFormat),

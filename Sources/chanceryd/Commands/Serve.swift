@@ -30,6 +30,7 @@ struct Serve: AsyncParsableCommand {
         let listen = try PortReservation(settings.listen, setting: "listen")
         let httpListen = try PortReservation(settings.httpListen, setting: "http-listen")
         let metricsListen = try MaybePort(settings.metricsListen, setting: "metrics-listen")
+        let plainListen = try MaybePort(settings.plainListen, setting: "plain-listen")
         try PortReservation.requireApart(listen.bound, "listen", httpListen.bound, "http-listen")
         let addresses = Addresses(settings, listen: listen.bound, httpListen: httpListen.bound, machine: machineName())
 
@@ -41,9 +42,11 @@ struct Serve: AsyncParsableCommand {
         try await membership.finish(issuer)
         let wiring = Wiring(
             folder: folder, database: database, settings: settings, addresses: addresses, listen: listen.bound,
-            httpListen: httpListen.bound, metricsListen: metricsListen.bound, around: .ofThisProcess, logger: logger)
+            httpListen: httpListen.bound, metricsListen: metricsListen.bound, plainListen: plainListen.bound,
+            around: .ofThisProcess, logger: logger)
         let bound =
             "Listening: https \(listen.bound), http \(httpListen.bound)" + (metricsListen.bound.map { ", metrics \($0)" } ?? "")
+            + (plainListen.bound.map { ", plain \($0)" } ?? "")
         try await wiring.run(issuer) {
             if state != .complete {
                 for line in firstCertificateLines(directory: addresses.directory, root: folder.root) { say(line) }

@@ -40,6 +40,7 @@ struct Wiring {
     let listen: Endpoint
     let httpListen: Endpoint
     let metricsListen: Endpoint?
+    let plainListen: Endpoint?
     let around: Surroundings
     let logger: Logger
 
@@ -86,12 +87,16 @@ struct Wiring {
         if settings.tracing == .log {
             base.tracing = RequestTracing(LogTracer(logger: logger, random: around.random))
         }
-        let doors = Doors(expected: metricsListen == nil ? 2 : 3, open: ready)
+        let doors = Doors(expected: 2 + [metricsListen, plainListen].compactMap { $0 }.count, open: ready)
         base.bound = { kind, _ in doors.opened(kind) }
         var web = WebSettings(
             listen: .init(host: listen.host, port: listen.port), httpListen: .init(host: httpListen.host, port: httpListen.port),
             externalURL: addresses.external)
         web.monitoringListen = metricsListen.map { .init(host: $0.host, port: $0.port) }
+        web.plainListen = plainListen.map { .init(host: $0.host, port: $0.port) }
+        web.proxies = try TrustedProxies(settings)
+        web.maximumConnections = connectionLimit(settings.maximumConnections, logger)
+        web.maximumConnectionsPerAddress = settings.connectionsPerAddress
         web.name = settings.authorityName
         web.termsOfService = settings.termsOfService
         web.website = settings.website
@@ -185,7 +190,8 @@ extension Failure {
         case let error as SigningError: self.init(error)
         case let error as ClockIsBehind: self.init(.clock, error.description)
         case let error as ResolverError: self.init(.configuration, "resolver: \(error).")
-        case let error as ListenFailure: self.init(.portInUse, "\(error); change listen, http-listen or metrics-listen.")
+        case let error as ListenFailure:
+            self.init(.portInUse, "\(error); change listen, http-listen, metrics-listen or plain-listen.")
         case let error as Refusal: self.init(.failure, "The server's own certificate could not be issued: \(error).")
         default: self.init(.software, "chanceryd failed: \("\(error)".printable(limit: 500)).")
         }

@@ -1,5 +1,6 @@
 import Foundation
 import Logging
+import Validation
 
 /// A value that does not have its form. `wanted` completes the sentence "must be …".
 struct BadValue: Error, Equatable {
@@ -105,6 +106,19 @@ extension Form where Value == String {
             return text
         default: throw BadValue("an address or network, such as 10.0.0.0/8")
         }
+    } show: {
+        $0
+    }
+
+    /// Who speaks for others: never everybody.
+    static let proxies = Form(type: "CIDR", range: "an address or ADDRESS/BITS, the bits behind them zero") {
+        (text) throws(BadValue) in
+        guard let range = try? AddressRange(text) else {
+            throw BadValue(
+                "an address or network, such as 127.0.0.1, 10.0.0.0/8 or fd00::/8, with the bits behind the length zero")
+        }
+        guard range.length > 0 else { throw BadValue("a network that is not everybody, such as 192.0.2.10 or 10.0.0.0/8") }
+        return text
     } show: {
         $0
     }

@@ -1,6 +1,6 @@
 extension Setting {
     /// In the order of the reference page.
-    static let all: [Setting] = listening + validating + issuing + storing + keys + running
+    static let all: [Setting] = listening + proxies + validating + issuing + storing + keys + running
 
     static func named(_ name: String) -> Setting? { all.first { $0.name == name } }
 
@@ -51,6 +51,35 @@ extension Setting {
             $0.hasFlag = true
             $0.isPath = true
         },
+    ]
+
+    private static let proxies: [Setting] = [
+        .many(
+            "trusted-proxies", \.trustedProxies, .proxies, byDefault: "none", example: "192.0.2.10",
+            """
+            Reverse proxies and load balancers in front, by address or network. Only they are believed when they say whom a request comes from \
+            (`forwarded-header`, `proxy-protocol`), and `limit-connections-per-address` does not count them.
+            """),
+        .one(
+            "forwarded-header", \.forwardedHeader, .choice,
+            """
+            The header field in which the trusted proxies name their clients: `forwarded` (RFC 7239) or `x-forwarded` (`X-Forwarded-For`). The \
+            last address in it that is no trusted proxy is the client. Choose the one that the proxies write; the other is let through as clients \
+            send it. Scheme and host are never taken from a header: `external-url` says them.
+            """),
+        .one(
+            "proxy-protocol", \.proxyProtocol, .choice,
+            """
+            `on`: connections of trusted proxies begin with the PROXY protocol's header, version 1 or 2, before TLS; one that does not is closed. \
+            Connections of all others begin as usual. For all listeners.
+            """),
+        .maybe(
+            "plain-listen", \.plainListen, .endpoint, byDefault: "none", example: "127.0.0.1:8081",
+            """
+            Where the whole service is served over plain HTTP, for trusted proxies that speak TLS with the clients. Everyone else is refused \
+            there. Needs `trusted-proxies` and `external-url`.
+            """
+        ).with { $0.hasFlag = true },
     ]
 
     private static let validating: [Setting] = [
@@ -163,6 +192,16 @@ extension Setting {
         .one(
             "tracing", \.tracing, .choice,
             "Whether each request leaves spans of time in the log, a line for each: for finding out where time goes, not for every day."
+        ),
+        .one(
+            "max-connections", \.maximumConnections, .number(16...1_000_000),
+            """
+            The most connections at a time, for each listener; further ones wait in the system's queue, and when nearly all are taken, idle ones \
+            are closed after 5 s. Bounded by the file descriptors that the system grants (LimitNOFILE=, `ulimit -Hn`).
+            """),
+        .one(
+            "limit-connections-per-address", \.connectionsPerAddress, .number(1...1_000_000),
+            "The most connections at a time from one address, for each listener; further ones are closed as they come. Trusted proxies are not counted."
         ),
         .one("drain", \.drain, .duration(1...600), "How long requests in flight may take after SIGTERM before they are cut off."),
         .one(

@@ -8,6 +8,13 @@ struct Settings: Sendable, Equatable {
     var httpListen = Endpoint(host: "*", port: 8080)
     /// nil: metrics are on both.
     var metricsListen: Endpoint?
+    /// nil: no plain HTTP for proxies.
+    var plainListen: Endpoint?
+    var trustedProxies: [String] = []
+    var forwardedHeader = ForwardedHeader.off
+    var proxyProtocol = Switch.off
+    var maximumConnections = 8192
+    var connectionsPerAddress = 1000
     /// nil: made from the listener's address and bound port (`Addresses`).
     var externalURL: String?
     var httpExternalURL: String?
@@ -51,4 +58,10 @@ struct Settings: Sendable, Equatable {
 }
 
 enum LogFormat: String, CaseIterable, Sendable { case text, json }
+/// Where trusted proxies name their clients: nowhere, RFC 7239, or `X-Forwarded-For`.
+enum ForwardedHeader: String, CaseIterable, Sendable {
+    case off, forwarded
+    case xForwarded = "x-forwarded"
+}
+enum Switch: String, CaseIterable, Sendable { case off, on }
 enum TracingBackend: String, CaseIterable, Sendable { case off, log }

@@ -97,16 +97,18 @@ struct LoadedSettings: Sendable {
         return SettingsFault(place: place, message: "\(key.printable(limit: 80)): unknown key", remedy: remedy)
     }
 
+    /// Where a fault of that key is to be looked for.
+    func place(_ name: String) -> String {
+        switch origin(name) {
+        case .byDefault: name
+        case .file(let file, let line): "\(file):\(line)"
+        case .environment(let variable): variable
+        case .flag(let flag): flag
+        }
+    }
+
     /// Faults that only show when two values meet.
     private mutating func checkTogether() {
-        func place(_ name: String) -> String {
-            switch origin(name) {
-            case .byDefault: name
-            case .file(let file, let line): "\(file):\(line)"
-            case .environment(let variable): variable
-            case .flag(let flag): flag
-            }
-        }
         if settings.tlsCertificate != nil, settings.tlsKey == nil {
             faults.append(
                 SettingsFault(
@@ -118,6 +120,7 @@ struct LoadedSettings: Sendable {
         }
         var listeners = [("listen", settings.listen), ("http-listen", settings.httpListen)]
         if let third = settings.metricsListen { listeners.append(("metrics-listen", third)) }
+        if let fourth = settings.plainListen { listeners.append(("plain-listen", fourth)) }
         for (index, (name, two)) in listeners.enumerated() {
             for (other, one) in listeners[..<index]
             where one.port != 0 && one.port == two.port && (one.host == two.host || one.isEveryAddress || two.isEveryAddress) {
@@ -128,6 +131,7 @@ struct LoadedSettings: Sendable {
                         remedy: "give one of them another port"))
             }
         }
+        faults += proxyFaults
         if settings.backdate >= settings.certificateLifetime {
             faults.append(
                 SettingsFault(
