@@ -38,14 +38,14 @@ struct FailoverTests {
     init() async throws {
         folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
+        let clock = time
         func ca(_ base: String, _ mood: Mood) async throws -> FakeCA {
             var faults = FakeCA.Faults()
             faults.refuseOrder = { _ in mood.answer }
             faults.refusesProofs = { mood.refusesProofs }
             faults.terms = "\(base)/terms"
-            let now = time
-            faults.advice = { _ in FakeCA.window(now.now + 86_400 * 4, now.now + 86_400 * 4 + 60) }
-            return try await FakeCA(time, faults, base: base)
+            faults.advice = { _ in FakeCA.window(clock.now + 86_400 * 4, clock.now + 86_400 * 4 + 60) }
+            return try await FakeCA(clock, faults, base: base)
         }
         first = try await ca("https://one.test", firstMood)
         second = try await ca("https://two.test", secondMood)
