@@ -39,12 +39,13 @@ struct FailoverTests {
         folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
         let clock = time
+        let due = clock.now + 86_400 * 4
         func ca(_ base: String, _ mood: Mood) async throws -> FakeCA {
             var faults = FakeCA.Faults()
             faults.refuseOrder = { _ in mood.answer }
             faults.refusesProofs = { mood.refusesProofs }
             faults.terms = "\(base)/terms"
-            faults.advice = { _ in FakeCA.window(clock.now + 86_400 * 4, clock.now + 86_400 * 4 + 60) }
+            faults.advice = { _ in FakeCA.window(due, due + 60) }
             return try await FakeCA(clock, faults, base: base)
         }
         first = try await ca("https://one.test", firstMood)
