@@ -18,10 +18,16 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     case finalizing(keyType: KeyType)
     case installed(name: String, folder: String, notAfter: Date, serial: String)
     case deployed(name: String)
+    /// A server shows the new certificate at this place.
+    case seen(name: String, place: String)
+    /// What was served before is served again.
+    case putBack(name: String, reason: String)
     case deployFailed(name: String, reason: String)
     case notDue(name: String, due: Date)
     /// The CA suggests another window than before; `chosen` in it was chosen by chance. `page` says why, in the CA's words.
     case advised(name: String, start: Date, end: Date, chosen: Date, page: String?)
+    /// A CA failed, and the next one of the pool is asked. Directory URLs.
+    case failedOver(name: String, from: String, to: String, reason: String)
     case due(name: String, reason: RenewalReason)
     case sleeping(until: Date)
     case postponed(name: String, until: Date, reason: String)
@@ -48,11 +54,15 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
         case .finalizing(let keyType): "Made a key (\(keyType.rawValue)) and sent the request to be signed."
         case .installed(let name, let folder, let notAfter, let serial):
             "Installed \(name) in \(folder): serial \(serial), valid until \(RFC3339.string(notAfter))."
-        case .deployed(let name): "\(name): the deploy hook ran."
+        case .deployed(let name): "\(name) is put to use."
+        case .seen(let name, let place): "\(name) is seen: \(place.sanitized)."
+        case .putBack(let name, let reason): "\(name): \(reason)"
         case .deployFailed(let name, let reason): "\(name) is installed but not served: \(reason)"
         case .notDue(let name, let due): "\(name) is not due before \(RFC3339.string(due))."
         case .advised(let name, let start, let end, let chosen, let page):
             "\(name): its CA advises renewal between \(RFC3339.string(start)) and \(RFC3339.string(end)); chosen: \(RFC3339.string(chosen))\(page.map { "; why: \($0.sanitized)" } ?? "")."
+        case .failedOver(let name, let from, let to, let reason):
+            "\(name): \(from.sanitized) failed, so that \(to.sanitized) is asked. \(reason)"
         case .due(let name, let reason): "\(name) is renewed: \(reason.words)."
         case .sleeping(let until): "Nothing to do before \(RFC3339.string(until))."
         case .postponed(let name, let until, let reason):
@@ -97,6 +107,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
             try put(
                 "installed", [("name", name), ("folder", folder), ("notAfter", RFC3339.string(notAfter)), ("serial", serial)])
         case .deployed(let name): try put("deployed", [("name", name)])
+        case .seen(let name, let place): try put("seen", [("name", name), ("place", place)])
+        case .putBack(let name, let reason): try put("put-back", [("name", name), ("reason", reason)])
         case .deployFailed(let name, let reason): try put("deploy-failed", [("name", name), ("reason", reason)])
         case .notDue(let name, let due): try put("not-due", [("name", name), ("due", RFC3339.string(due))])
         case .advised(let name, let start, let end, let chosen, let page):
@@ -106,6 +118,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
                     ("name", name), ("start", RFC3339.string(start)), ("end", RFC3339.string(end)),
                     ("chosen", RFC3339.string(chosen)),
                 ] + (page.map { [("page", $0)] } ?? []))
+        case .failedOver(let name, let from, let to, let reason):
+            try put("failed-over", [("name", name), ("from", from), ("to", to), ("reason", reason)])
         case .due(let name, let reason): try put("due", [("name", name), ("reason", reason.rawValue)])
         case .sleeping(let until): try put("sleeping", [("until", RFC3339.string(until))])
         case .postponed(let name, let until, let reason):

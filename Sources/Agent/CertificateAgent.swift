@@ -70,7 +70,7 @@ package struct CertificateAgent: Sendable {
                 throw AgentError(
                     other.code,
                     "\(other.message)\(other.message.hasSuffix(".") ? "" : ".") Is this the URL of an ACME directory? chanceryd's ends in /acme/default/directory.",
-                    problem: other.problem)
+                    problem: other.problem, blame: other.blame)
             default: throw other
             }
         }

@@ -19,6 +19,10 @@ package struct Lineage: Sendable, Equatable, Codable {
     package var names: [String]
     /// The CA's directory URL.
     package var ca: String
+    /// The CA that a person chose, where that is another one than `ca`: then a renewal went to one of the pool.
+    package var wanted: String?
+    /// Directory URLs of the CAs to turn to when the wanted one fails, in order; nil for the store's.
+    package var pool: [String]?
     /// URL of the account that the certificate was issued to.
     package var account: String?
     /// The certificate as RFC 9773 section 4.1 names it; nil if its issuer has no key identifier.
@@ -29,6 +33,8 @@ package struct Lineage: Sendable, Equatable, Codable {
     package var preferredChain: String?
     /// Absolute path.
     package var deployHook: String?
+    /// Where the certificate is put to use, as `--install` says it.
+    package var targets: [String]?
     package var notBefore: Date
     /// The last second of the validity.
     package var notAfter: Date

@@ -7,6 +7,7 @@ struct AccountCommand: AsyncParsableCommand {
         commandName: "account", abstract: "The account at an authority.",
         discussion: """
             Examples:
+              chancery account register --ca letsencrypt --agree-tos -m ops@example.com
               chancery account show --ca letsencrypt
               chancery account update -m new@example.com
               chancery account rollover
@@ -14,7 +15,42 @@ struct AccountCommand: AsyncParsableCommand {
 
             Without --ca it is the default authority, which `chancery ca list` shows.
             """,
-        subcommands: [Show.self, Update.self, Rollover.self, Deactivate.self])
+        subcommands: [Register.self, Show.self, Update.self, Rollover.self, Deactivate.self])
+
+    struct Register: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Makes an account before there is anything to issue.",
+            discussion: """
+                Examples:
+                  chancery account register --ca letsencrypt --agree-tos \\
+                    -m ops@example.com
+                  chancery account register --ca zerossl --eab-kid KID \\
+                    --eab-hmac-key-file key.txt --agree-tos
+
+                Renewals turn only to authorities that have one; see `chancery ca order`.
+                """)
+        @OptionGroup var common: CommonOptions
+        @OptionGroup var authority: AuthorityOption
+        @OptionGroup var contact: ContactOption
+        @OptionGroup var bound: BindingOptions
+        @Option(
+            help: ArgumentHelp(
+                "A PEM file with the root that this authority's own server is trusted by. Remembered.", valueName: "file"),
+            completion: .file())
+        var caRoot: String?
+        @Flag(help: "Agree to the authority's terms of service.") var agreeTos = false
+
+        func run() async throws {
+            try await common.present { (agent) async throws(AgentError) in
+                var request = IssueRequest(names: [])
+                (request.ca, request.caRoot, request.contacts) = (authority.ca, caRoot, contact.emails)
+                let agreed = agreeTos
+                request.agreesToTerms = { _ in agreed }
+                request.binding = try bound.binding()
+                return try await agent.registerAccount(request)
+            }
+        }
+    }
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,3 +1,4 @@
+import ACME
 import ACMEClient
 import Agent
 import ArgumentParser
@@ -11,9 +12,11 @@ struct AuthorityCommand: AsyncParsableCommand {
               chancery ca add ours https://ca.internal:8443/acme/default/directory \\
                 --ca-root root.pem
               chancery ca use ours
+              chancery ca order letsencrypt ours
+              chancery ca test ours
               chancery ca remove ours
             """,
-        subcommands: [List.self, Add.self, Use.self, Remove.self])
+        subcommands: [List.self, Add.self, Use.self, Order.self, Test.self, Remove.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -32,6 +35,8 @@ struct AuthorityCommand: AsyncParsableCommand {
             var marks: [String] = []
             if view.isStandard { marks.append("the default") }
             if view.hasAccount { marks.append("has an account") }
+            if let place = view.place { marks.append("number \(place) of the order") }
+            if let until = view.health.unwellUntil { marks.append("failed lately, passed over until \(RFC3339.string(until))") }
             if entry.closed { marks.append("closed") }
             let title = entry.title == entry.name ? "" : "  \(entry.title)"
             return
@@ -87,10 +92,69 @@ struct AuthorityCommand: AsyncParsableCommand {
         }
     }
 
+    struct Order: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Sets the order in which renewals turn to authorities.",
+            discussion: """
+                Examples:
+                  chancery ca order letsencrypt google ours
+                  chancery ca order --none
+
+                A renewal asks the certificate's own authority first, then these in their
+                order, as far as they are well and there is an account: make one with
+                `chancery account register`. The first one becomes the default of `issue`.
+                """)
+        @OptionGroup var common: CommonOptions
+        @Argument(help: "Names that `ca list` shows, or directory URLs.") var names: [String] = []
+        @Flag(help: "No renewal goes to another authority than its own.") var none = false
+
+        func validate() throws {
+            guard names.isEmpty == none else { throw ValidationError("Say the authorities in their order, or --none.") }
+        }
+
+        func run() async throws {
+            let agent = common.agent()
+            let without = try await common.reporting { () async throws(AgentError) in try await agent.orderAuthorities(names) }
+            common.show(
+                ResultLine<AuthorityView>(.changed, nil),
+                [
+                    none
+                        ? "No renewal goes to another authority than its own."
+                        : "Renewals turn to \(names.joined(separator: ", then ").sanitized)."
+                ]
+                    + without.map {
+                        "There is no account at \($0.sanitized) yet: `chancery account register --ca \($0.sanitized)`."
+                    })
+        }
+    }
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Asks an authority for its directory and for the account.",
+            discussion: "Examples:\n  chancery ca test letsencrypt\n  chancery ca test ours --json\n\nNothing is ordered.")
+        @OptionGroup var common: CommonOptions
+        @Argument(help: "A name that `ca list` shows, or a directory URL.") var name: String
+
+        func run() async throws {
+            let agent = common.agent()
+            let found = try await common.reporting { () async throws(AgentError) in try await agent.testAuthority(name) }
+            common.show(
+                ResultLine(.changed, found),
+                [
+                    "Directory:       \(found.ca.sanitized)",
+                    "Account:         \(found.account?.sanitized ?? "none")",
+                    "Account binding: \(found.bindingRequired ? "required" : "not required")",
+                    "Renewal advice:  \(found.renewalInfo ? "yes" : "no")",
+                    "Profiles:        \(found.profiles.isEmpty ? "none" : found.profiles.joined(separator: ", ").sanitized)",
+                ])
+        }
+    }
+
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forgets a name that `ca add` gave.",
-            discussion: "Example: chancery ca remove ours\n\nIts account and certificates stay.")
+            discussion:
+                "Example: chancery ca remove ours\n\nIts account and certificates stay. Refused while renewals may turn to it.")
         @OptionGroup var common: CommonOptions
         @Argument(help: "The name.") var name: String
 

@@ -54,7 +54,7 @@ extension AgentEvent {
     /// Whether the command's result says the same to a person.
     fileprivate var isResult: Bool {
         switch self {
-        case .notDue, .postponed, .dryRunPassed, .revoked, .deployFailed: true
+        case .notDue, .postponed, .dryRunPassed, .revoked, .deployFailed, .putBack: true
         default: false
         }
     }

@@ -39,6 +39,13 @@ struct IssueCommand: AsyncParsableCommand {
     @Flag(help: "Agree to the authority's terms of service.") var agreeTos = false
     @OptionGroup var contact: ContactOption
 
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "An authority that renewals turn to when this one fails; again for more, in order. Remembered.",
+            valueName: "url|name"))
+    var fallbackCa: [String] = []
+
     @OptionGroup(title: "Proof of control (one of them)") var proof: ProofOptions
 
     @Option(help: ArgumentHelp("The kind of the certificate's key; p256 if nothing is said.", valueName: "type")) var keyType:
@@ -53,12 +60,13 @@ struct IssueCommand: AsyncParsableCommand {
             "A program that puts a new certificate to use. It finds RENEWED_LINEAGE and RENEWED_DOMAINS in its environment.",
             valueName: "program"), completion: .file())
     var deployHook: String?
-    @Option(help: ArgumentHelp("Account binding: the key identifier that the authority gave.", valueName: "kid")) var eabKid:
-        String?
     @Option(
-        help: ArgumentHelp("Account binding: a file with the MAC key; or it stands in CHANCERY_EAB_HMAC_KEY.", valueName: "file"),
-        completion: .file())
-    var eabHmacKeyFile: String?
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Where to put the certificate to use: nginx, apache, haproxy, postfix, dovecot, postgresql, slapd, files, exec; again for more.",
+            valueName: "target"))
+    var install: [String] = []
+    @OptionGroup var bound: BindingOptions
     @Flag(help: "Issue although the certificate is not due.") var force = false
     @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
@@ -66,7 +74,6 @@ struct IssueCommand: AsyncParsableCommand {
     func validate() throws {
         if preferredChain?.isEmpty == true { throw ValidationError("--preferred-chain wants the name of a root.") }
         if names.isEmpty { throw ValidationError("Name at least one domain: -d example.com") }
-        if eabHmacKeyFile != nil, eabKid == nil { throw ValidationError("--eab-hmac-key-file goes with --eab-kid KID.") }
     }
 
     var names: [String] {
@@ -91,28 +98,10 @@ struct IssueCommand: AsyncParsableCommand {
         request.agreesToTerms = { _ in agreed }
         (request.method, request.deployHook, request.preferredChain) = (proof.method, deployHook, preferredChain)
         (request.force, request.preflight, request.dryRun) = (force, !noPreflight, dryRun)
-        request.binding = try binding(environment)
+        request.binding = try bound.binding(environment)
+        if !install.isEmpty { request.targets = install }
+        if !fallbackCa.isEmpty { request.fallbacks = fallbackCa }
         return request
-    }
-
-    private func binding(_ environment: [String: String]) throws(AgentError) -> AccountBinding? {
-        guard let eabKid else { return nil }
-        if let file = eabHmacKeyFile { return try AccountBinding(keyIdentifier: eabKid, file: file) }
-        guard let key = environment["CHANCERY_EAB_HMAC_KEY"] else {
-            throw AgentError(
-                .needsPerson, "--eab-kid goes with a MAC key: --eab-hmac-key-file FILE, or the variable CHANCERY_EAB_HMAC_KEY.")
-        }
-        do { return try AccountBinding(keyIdentifier: eabKid, key: key) } catch { throw AgentError(error) }
-    }
-}
-
-extension AccountBinding {
-    /// - Parameter file: holds the MAC key, as the authority gave it.
-    init(keyIdentifier: String, file: String) throws(AgentError) {
-        guard let key = try? String(contentsOfFile: file, encoding: .utf8) else {
-            throw AgentError(.needsPerson, "The file \(file.sanitized) with the MAC key cannot be read.")
-        }
-        do { try self.init(keyIdentifier: keyIdentifier, key: key) } catch { throw AgentError(error) }
     }
 }
 

@@ -43,6 +43,10 @@ struct ShowCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
     @Argument(help: "The certificate, by its first name.") var name: String
 
+    private static func words(_ deployment: Deployment) -> String {
+        "\(deployment.state.rawValue) at \(RFC3339.string(deployment.at))\(deployment.reason.map { ": \($0.sanitized)" } ?? "")"
+    }
+
     func run() async throws {
         let agent = common.agent()
         let details = try await common.reporting { () async throws(AgentError) in try agent.show(name) }
@@ -53,6 +57,8 @@ struct ShowCommand: AsyncParsableCommand {
                 "Key type:     \(details.keyType.rawValue)",
                 "Proof:        \(details.method.how)",
                 "Deploy hook:  \(details.deployHook ?? "none")",
+                "Targets:      \(details.targets.isEmpty ? "none" : details.targets.joined(separator: "; ").sanitized)",
+                "Deployment:   \(details.deployment.map(Self.words) ?? "none")",
                 "Revoked:      \(details.summary.revoked.map { RFC3339.string($0) } ?? "no")",
                 "Again with:   \(shellLine(["chancery"] + details.command))",
             ])

@@ -15,7 +15,7 @@ struct Report {
         case .installed(let summary):
             show(outcome, summary, lines(summary))
         case .notServed(let summary, let reason):
-            let failure = ["The deploy hook failed: \(reason.sanitized)", "`chancery renew` runs it again."]
+            let failure = ["It is not put to use: \(reason.sanitized)", "`chancery renew` tries again."]
             show(outcome, summary, lines(summary) + failure)
         case .notDue(let summary):
             show(outcome, summary, [Self.notDue(summary) + " --force issues now."])
@@ -44,7 +44,7 @@ struct Report {
         case .notServed(let summary, let reason):
             show(
                 outcome, summary,
-                ["\(name): installed in \(summary.folder), but the deploy hook failed: \(reason.sanitized)"])
+                ["\(name): installed in \(summary.folder), but not put to use: \(reason.sanitized)"])
         case .notDue(let summary):
             show(outcome, summary, [Self.notDue(summary)])
         case .postponed(let summary, let until, let reason):

@@ -36,6 +36,8 @@ final class FakeCA: Sendable {
         var ordersStayProcessing = false
         var terms: String?
         var bindingRequired = false
+        /// Whether validations fail now.
+        var refusesProofs: @Sendable () -> Bool = { false }
         /// Refuses an order by its payload.
         var refuseOrder: @Sendable (_ payload: String) -> WireAnswer? = { _ in nil }
         /// Answers questions for renewal information about the certificate of this identifier; nil: it offers none.
@@ -54,7 +56,7 @@ final class FakeCA: Sendable {
         var nonce = 0
     }
 
-    let base = "https://ca.test"
+    let base: String
     var directory: String { "\(base)/dir" }
     let time: SimulatedTime
     let faults: Faults
@@ -63,8 +65,8 @@ final class FakeCA: Sendable {
     private let root: Certificate509
     private let alternates: [Certificate509]
 
-    init(_ time: SimulatedTime, _ faults: Faults = Faults()) async throws {
-        (self.time, self.faults) = (time, faults)
+    init(_ time: SimulatedTime, _ faults: Faults = Faults(), base: String = "https://ca.test") async throws {
+        (self.time, self.faults, self.base) = (time, faults, base)
         rootKey = try CertificateKey(.p256)
         let key = rootKey
         let description = CertificateDescription.root(
@@ -119,22 +121,35 @@ final class FakeCA: Sendable {
         sleep: (@Sendable (Duration) async throws -> Void)? = nil,
         tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) -> CertificateAgent {
+        Self.agent(folder, [self], chance: chance, sleep: sleep, tell: tell)
+    }
+
+    /// An agent that reaches several CAs, each by its directory.
+    static func agent(
+        _ folder: String, _ authorities: [FakeCA], chance: @escaping @Sendable () -> Double = { 0.5 },
+        sleep: (@Sendable (Duration) async throws -> Void)? = nil, tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
+    ) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "test/1")
-        let time = time
+        let time = authorities[0].time
         configuration.now = { time.now }
         configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
         return CertificateAgent(
             store: StoreFolder(folder), configuration: configuration, chance: chance, tell: tell,
-            connect: { [self] (directory, configuration) throws(ACMEClientError) in
+            connect: { (directory, configuration) throws(ACMEClientError) in
                 try ACMEClient(
                     directory: directory, configuration: configuration,
-                    exchange: { [self] (request) async throws(ACMEClientError) in try await answer(request) })
+                    exchange: { (request) async throws(ACMEClientError) in
+                        guard let asked = authorities.first(where: { request.url.hasPrefix($0.base + "/") }) else {
+                            throw .transport("no such host", url: request.url)
+                        }
+                        return try await asked.answer(request)
+                    })
             })
     }
 
     // MARK: Answers
 
-    private func answer(_ request: WireRequest) async throws(ACMEClientError) -> WireAnswer {
+    fileprivate func answer(_ request: WireRequest) async throws(ACMEClientError) -> WireAnswer {
         let path = String(request.url.dropFirst(base.count))
         let message = request.body.flatMap { try? SignedMessage($0) }
         let payload = String(decoding: message?.payload ?? [], as: UTF8.self)
@@ -236,11 +251,14 @@ final class FakeCA: Sendable {
         let name = names[index]
         let isWild = name.hasPrefix("*.")
         let types = ["exotic-07"] + (isWild ? faults.challengeTypes.filter { $0 == "dns-01" } : faults.challengeTypes)
+        let isRefused = proved.contains(index) && faults.refusesProofs()
         let challenges = types.map { type in
             let token = type == "exotic-07" ? "" : #","token":"\#(faults.token)""#
-            return #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"pending"\#(token)}"#
+            let failure = isRefused ? #","error":{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}"# : ""
+            return
+                #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"\#(isRefused ? "invalid" : "pending")"\#(token)\#(failure)}"#
         }
-        let status = proved.contains(index) ? "valid" : "pending"
+        let status = isRefused ? "invalid" : proved.contains(index) ? "valid" : "pending"
         return
             #"{"identifier":{"type":"dns","value":"\#(isWild ? String(name.dropFirst(2)) : name)"},"status":"\#(status)"\#(isWild ? ",\"wildcard\":true" : ""),"challenges":[\#(challenges.joined(separator: ","))]}"#
     }

@@ -41,6 +41,8 @@ struct CommandLineTests {
         ("account bogus", "bogus"),
         ("ca add ours", "url"),
         ("ca use", "name"),
+        ("ca order", "--none"),
+        ("ca order a --none", "--none"),
     ])
     func `a wrong command line is refused with exit code 64 and what to change`(line: String, says: String) {
         do {
@@ -109,9 +111,11 @@ struct CommandLineTests {
         ("chancery", Chancery.self), ("chancery issue", IssueCommand.self), ("chancery renew", RenewCommand.self),
         ("chancery agent", AgentCommand.self),
         ("chancery revoke", RevokeCommand.self), ("chancery list", ListCommand.self), ("chancery show", ShowCommand.self),
-        ("chancery account", AccountCommand.self), ("chancery account show", AccountCommand.Show.self),
+        ("chancery account", AccountCommand.self),
+        ("chancery account register", AccountCommand.Register.self), ("chancery account show", AccountCommand.Show.self),
         ("chancery account update", AccountCommand.Update.self), ("chancery account rollover", AccountCommand.Rollover.self),
         ("chancery account deactivate", AccountCommand.Deactivate.self), ("chancery ca", AuthorityCommand.self),
+        ("chancery ca order", AuthorityCommand.Order.self), ("chancery ca test", AuthorityCommand.Test.self),
         ("chancery ca list", AuthorityCommand.List.self), ("chancery ca add", AuthorityCommand.Add.self),
         ("chancery ca use", AuthorityCommand.Use.self), ("chancery ca remove", AuthorityCommand.Remove.self),
     ]

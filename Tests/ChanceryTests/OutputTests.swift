@@ -52,7 +52,8 @@ struct OutputTests {
 
     @Test(arguments: CatalogueEntry.all)
     func `each authority of the catalogue is told with its facts`(entry: CatalogueEntry) {
-        let line = AuthorityCommand.List.line(AuthorityView(entry: entry, isStandard: false, hasAccount: false, isOwn: false))
+        let line = AuthorityCommand.List.line(
+            AuthorityView(entry: entry, isStandard: false, hasAccount: false, isOwn: false, place: nil, health: Health()))
         #expect(line.hasPrefix(entry.name) && line.contains(entry.directory))
         #expect(entry.closed == line.contains("(closed)"))
         if !entry.closed { #expect(line.contains(entry.bindingNeeded ? "account binding needed" : "no account binding")) }

@@ -93,7 +93,7 @@ extension CertificateAgent {
         }
     }
 
-    private func view(_ ca: String, _ account: ACMEAccount, _ state: Account) -> AccountView {
+    func view(_ ca: String, _ account: ACMEAccount, _ state: Account) -> AccountView {
         AccountView(
             ca: ca, url: account.url, status: state.status.rawValue, contacts: state.contact ?? [],
             thumbprint: account.key.jwk.thumbprint)

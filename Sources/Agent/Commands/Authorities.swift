@@ -1,4 +1,6 @@
+import ACME
 import ACMEClient
+import Foundation
 
 /// A CA as `ca list` shows it.
 package struct AuthorityView: Sendable, Equatable, Encodable {
@@ -8,6 +10,23 @@ package struct AuthorityView: Sendable, Equatable, Encodable {
     package let hasAccount: Bool
     /// Named by `ca add`.
     package let isOwn: Bool
+    /// Its place in the order in which renewals turn to CAs, from 1.
+    package let place: Int?
+    package let health: Health
+}
+
+/// What `ca test` found.
+package struct AuthorityTest: Sendable, Equatable, Encodable {
+    /// Directory URL.
+    package let ca: String
+    /// Of the account that the CA knows; nil if there is none here.
+    package let account: String?
+    /// Whether it advises on renewals (RFC 9773).
+    package let renewalInfo: Bool
+    package let bindingRequired: Bool
+    /// Raw from the CA.
+    package let profiles: [String]
+    package let seconds: Double
 }
 
 extension CertificateAgent {
@@ -24,7 +43,8 @@ extension CertificateAgent {
             views.append(
                 AuthorityView(
                     entry: entry, isStandard: entry.directory == standard,
-                    hasAccount: record?.url != nil && record?.deactivated == nil, isOwn: isOwn))
+                    hasAccount: record?.url != nil && record?.deactivated == nil, isOwn: isOwn,
+                    place: settings.pool?.firstIndex(of: entry.directory).map { $0 + 1 }, health: store.health(entry.directory)))
         }
         return views
     }
@@ -67,11 +87,85 @@ extension CertificateAgent {
         }
     }
 
+    /// Sets the order in which renewals turn to CAs; the first is also what `issue` takes without `--ca`. Empty: no renewal goes to another
+    /// CA than its own.
+    package func orderAuthorities(_ names: [String]) async throws(AgentError) -> [String] {
+        try await withLock { () async throws(AgentError) in
+            var settings = try store.settings()
+            var pool: [String] = []
+            for name in names {
+                let url = try directoryURL(name)
+                guard !pool.contains(url) else { throw .needsPerson("\(name.sanitized) is named twice.") }
+                pool.append(url)
+            }
+            settings.pool = pool.isEmpty ? nil : pool
+            if let first = pool.first { settings.standard = first }
+            try store.save(settings)
+            var without: [String] = []
+            for (name, url) in zip(names, pool) {
+                let record = try store.accountRecord(url)
+                if record?.url == nil || record?.deactivated != nil { without.append(name) }
+            }
+            return without
+        }
+    }
+
+    /// Asks a CA for its directory, and for its account where there is one, signed with its key.
+    /// - Parameter text: name or URL; nil for the default CA.
+    package func testAuthority(_ text: String?) async throws(AgentError) -> AuthorityTest {
+        try await withLock { () async throws(AgentError) in
+            let ca = try directoryURL(text)
+            let began = configuration.now()
+            let (client, directory, _) = try await open(ca)
+            let record = try store.accountRecord(ca)
+            var account: String?
+            if record?.url != nil, record?.deactivated == nil {
+                let stored = try await storedAccount(ca, client: client)
+                let found = try await asking { () async throws(ACMEClientError) in try await client.findAccount(stored.key) }
+                account = found?.account.url
+                if account == nil {
+                    throw AgentError(
+                        .needsPerson,
+                        "\(ca.sanitized) no longer knows the account. The next renewal registers it again if its terms are the same."
+                    )
+                }
+            }
+            return AuthorityTest(
+                ca: ca, account: account, renewalInfo: directory.renewalInfo != nil,
+                bindingRequired: directory.meta?.externalAccountRequired ?? false,
+                profiles: directory.meta?.profiles?.keys.sorted() ?? [],
+                seconds: configuration.now().timeIntervalSince(began))
+        }
+    }
+
+    /// An account at a CA, before there is anything to issue, so that renewals can turn to it.
+    package func registerAccount(_ request: IssueRequest) async throws(AgentError) -> AccountView {
+        try await withLock { () async throws(AgentError) in
+            let ca = try directoryURL(request.ca)
+            let (client, directory, root) = try await open(ca, root: request.caRoot)
+            if let root { try store.save(root: root, of: ca) }
+            let ready = try await account(ca, client, directory, request, mayRegister: true)
+            let state = try? await asking { () async throws(ACMEClientError) in try await ready.value.state() }
+            return view(ca, ready.value, state ?? Account(status: .valid))
+        }
+    }
+
     /// Forgets a name that `ca add` gave. Accounts and certificates of that CA stay.
     package func removeAuthority(_ name: String) async throws(AgentError) -> ExitCode {
         try await withLock { () async throws(AgentError) in
             var settings = try store.settings()
             guard let found = settings.authorities.first(where: { $0.name == name }) else { return .nothingToDo }
+            if settings.pool?.contains(found.directory) == true {
+                throw .needsPerson("\(name) stands in the order of CAs. Say `chancery ca order` without it first.")
+            }
+            let users = store.lineages().compactMap { try? $0.lineage.get() }.filter {
+                $0.pool?.contains(found.directory) == true
+            }
+            guard users.isEmpty else {
+                throw .needsPerson(
+                    "\(name) is a fallback of \(users.prefix(10).map(\.name).joined(separator: ", ")). Issue \(users.count == 1 ? "it" : "them") with other --fallback-ca first."
+                )
+            }
             settings.authorities.removeAll { $0.name == name }
             if settings.standard == found.directory { settings.standard = nil }
             try store.save(settings)

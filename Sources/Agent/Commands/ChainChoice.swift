@@ -13,7 +13,7 @@ extension IssuedCertificate {
     static func chosen(
         from chains: [CertificateChain], for made: RequestedKey, preferred: String?, now: Date, warn: (String) -> Void
     ) throws(AgentError) -> IssuedCertificate {
-        guard let first = chains.first else { throw .failed("The CA sent no certificate.") }
+        guard let first = chains.first else { throw .misdeed("The CA sent no certificate.") }
         let standard = try IssuedCertificate(first.certificates, for: made, now: now)
         guard let preferred, !standard.leads(to: preferred) else { return standard }
         var roots = standard.rootNames

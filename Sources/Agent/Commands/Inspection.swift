@@ -17,7 +17,7 @@ package struct CertificateSummary: Sendable, Equatable, Encodable {
     package let due: Date
     package let dueReason: RenewalReason
     package let isDue: Bool
-    /// False after a deploy hook failed.
+    /// False after it could not be put to use.
     package let served: Bool
     package let revoked: Date?
     /// The folder of the four PEM files.
@@ -30,6 +30,8 @@ package struct CertificateDetails: Sendable, Equatable, Encodable {
     package let keyType: KeyType
     package let method: ChallengeMethod
     package let deployHook: String?
+    package let targets: [String]
+    package let deployment: Deployment?
     /// PEM files by their role: `privkey`, `cert`, `chain`, `fullchain`.
     package let files: [String: String]
     package let history: [Lineage.Installation]
@@ -60,6 +62,7 @@ extension CertificateAgent {
         let roles = ["privkey", "cert", "chain", "fullchain"]
         return CertificateDetails(
             summary: summary(of: lineage), keyType: lineage.keyType, method: lineage.method, deployHook: lineage.deployHook,
+            targets: lineage.targets ?? [], deployment: store.deployment(lineage.name),
             files: Dictionary(uniqueKeysWithValues: roles.map { ($0, "\(folder)/\($0).pem") }), history: lineage.history,
             command: command(lineage))
     }
@@ -73,12 +76,14 @@ extension CertificateAgent {
     }
 
     private func command(_ lineage: Lineage) -> [String] {
-        var words = ["issue", "--store", store.path, "--ca", lineage.ca, "--agree-tos"]
+        var words = ["issue", "--store", store.path, "--ca", lineage.wanted ?? lineage.ca, "--agree-tos"]
+        for ca in lineage.pool ?? [] { words += ["--fallback-ca", ca] }
         for contact in (try? store.accountRecord(lineage.ca))??.contacts ?? [] {
             words += ["-m", contact.hasPrefix("mailto:") ? String(contact.dropFirst(7)) : contact]
         }
         for name in lineage.names { words += ["-d", name] }
         words += lineage.method.flags + ["--key-type", lineage.keyType.rawValue]
+        for target in lineage.targets ?? [] { words += ["--install", target] }
         if let root = lineage.preferredChain { words += ["--preferred-chain", root] }
         if let hook = lineage.deployHook { words += ["--deploy-hook", hook] }
         return words

@@ -39,11 +39,11 @@ struct IssuedCertificate: Sendable {
         var parsed: [Certificate509] = []
         for der in certificates {
             do { parsed.append(try Certificate509(der: der)) } catch {
-                throw .failed("The CA sent what is no certificate: \(error.reason.sanitized). Nothing was installed.")
+                throw .misdeed("The CA sent what is no certificate: \(error.reason.sanitized). Nothing was installed.")
             }
         }
-        guard let leaf = parsed.first else { throw .failed("The CA sent no certificate.") }
-        func refuse(_ why: String) -> AgentError { .failed("The CA sent \(why). Nothing was installed.") }
+        guard let leaf = parsed.first else { throw .misdeed("The CA sent no certificate.") }
+        func refuse(_ why: String) -> AgentError { .misdeed("The CA sent \(why). Nothing was installed.") }
         guard leaf.publicKey == made.publicKey else { throw refuse("a certificate for another key") }
         let missing = Set(made.names).subtracting(leaf.dnsNames.map { $0.lowercased() })
         guard missing.isEmpty else { throw refuse("a certificate without \(missing.sorted().joined(separator: ", "))") }
@@ -70,10 +70,11 @@ extension CertificateAgent {
         let history = (try? store.lineage(name))?.history ?? []
         let this = Lineage.Installation(at: configuration.now(), serial: leaf.serialText, notAfter: leaf.notAfter)
         let lineage = Lineage(
-            name: name, names: plan.names, ca: plan.ca, account: account, identifier: leaf.renewalIdentifier?.text,
-            method: method, keyType: plan.keyType,
-            preferredChain: plan.preferredChain, deployHook: plan.deployHook, notBefore: leaf.notBefore, notAfter: leaf.notAfter,
-            serial: leaf.serialText, served: plan.deployHook == nil,
+            name: name, names: plan.names, ca: plan.ca, wanted: plan.wanted, pool: plan.pool, account: account,
+            identifier: leaf.renewalIdentifier?.text, method: method, keyType: plan.keyType,
+            preferredChain: plan.preferredChain, deployHook: plan.deployHook, targets: plan.targets,
+            notBefore: leaf.notBefore, notAfter: leaf.notAfter, serial: leaf.serialText,
+            served: plan.deployHook == nil && (plan.targets ?? []).isEmpty,
             revoked: nil, history: history.suffix(19) + [this])
         try store.install(
             CertificateFiles(
@@ -82,15 +83,19 @@ extension CertificateAgent {
         return lineage
     }
 
-    /// Runs the deploy hook without a shell, with certbot's `RENEWED_LINEAGE` (the folder) and `RENEWED_DOMAINS` (with spaces).
+    /// Puts the certificate to use at its targets, then runs the deploy hook: without a shell, with certbot's `RENEWED_LINEAGE` (the
+    /// folder) and `RENEWED_DOMAINS` (with spaces).
     func deploy(_ lineage: Lineage) async throws(AgentError) -> IssueOutcome {
-        guard let hook = lineage.deployHook else { return .installed(summary(of: lineage)) }
+        guard lineage.deployHook != nil || !(lineage.targets ?? []).isEmpty else { return .installed(summary(of: lineage)) }
         do throws(AgentError) {
-            try await HookProgram.run(
-                hook, [],
-                environment: [
-                    "RENEWED_LINEAGE": store.live(lineage.name), "RENEWED_DOMAINS": lineage.names.joined(separator: " "),
-                ])
+            try await deployTargets(lineage)
+            if let hook = lineage.deployHook {
+                try await HookProgram.run(
+                    hook, [],
+                    environment: [
+                        "RENEWED_LINEAGE": store.live(lineage.name), "RENEWED_DOMAINS": lineage.names.joined(separator: " "),
+                    ])
+            }
         } catch {
             note(error, of: lineage.name, .deploy, ca: lineage.ca, lifetime: lineage.lifetime)
             tell(.deployFailed(name: lineage.name, reason: error.message))

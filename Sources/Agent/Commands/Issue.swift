@@ -11,6 +11,8 @@ package struct IssueRequest: Sendable {
     package var ca: String?
     /// A PEM file with the CA's root, remembered once the CA has answered.
     package var caRoot: String?
+    /// Names or URLs of the CAs that a renewal may turn to when this one fails. Nil: those of the certificate that is there, else the store's.
+    package var fallbacks: [String]?
     /// Mail addresses or URLs.
     package var contacts: [String] = []
     /// Asked with the URL of the CA's terms when an account is to be made.
@@ -26,6 +28,8 @@ package struct IssueRequest: Sendable {
     package var preferredChain: String?
     /// Nil: that of the certificate that is there, else none.
     package var deployHook: String?
+    /// Where to put the certificate to use: texts of `InstallTarget`. Nil: those of the certificate that is there, else none.
+    package var targets: [String]?
     /// Issues although nothing is due.
     package var force = false
     /// Looks names up before the CA does.
@@ -47,7 +51,7 @@ package struct OfferedChallenges: Sendable, Equatable {
 /// How an issue or a renewal ended well.
 package enum IssueOutcome: Sendable, Equatable {
     case installed(CertificateSummary)
-    /// Installed, but the deploy hook failed with this reason.
+    /// Installed, but not put to use, for this reason.
     case notServed(CertificateSummary, reason: String)
     case notDue(CertificateSummary)
     /// Due, but left alone until then: earlier failures, or the CA, ask for a pause.
@@ -72,17 +76,30 @@ extension CertificateAgent {
             let names = try checked(request.names)
             guard let first = names.first else { throw .needsPerson("Name at least one domain with -d.") }
             let old = try store.lineage(Lineage.name(for: first))
-            let ca = try directoryURL(request.ca ?? old?.ca)
+            let ca = try directoryURL(request.ca ?? old?.wanted ?? old?.ca)
+            var pool = old?.pool
+            if let fallbacks = request.fallbacks {
+                pool = try fallbacks.map { (text) throws(AgentError) in try directoryURL(text) }
+            }
             var plan = IssuePlan(
                 names: names.map(\.text), ca: ca, method: request.method ?? old?.method,
                 keyType: request.keyType ?? old?.keyType ?? .p256,
                 preferredChain: request.preferredChain ?? old?.preferredChain,
                 deployHook: request.deployHook.map(absolutePath) ?? old?.deployHook)
             plan.method = plan.method.map(\.absolute)
+            (plan.wanted, plan.pool) = (ca, pool)
+            plan.targets = request.targets ?? old?.targets
+            for target in plan.targets ?? [] { _ = try InstallTarget(target) }
             plan.replaces = old.flatMap { ReplacedCertificate($0) }
             if let old, !request.force, !request.dryRun, plan.isServed(by: old), old.revoked == nil,
                 !isDue(old)
             {
+                if plan.targets != old.targets {
+                    var moved = old
+                    (moved.targets, moved.served) = (plan.targets, false)
+                    try store.update(moved)
+                    return try await deploy(moved)
+                }
                 tell(.notDue(name: old.name, due: due(old).at))
                 return .notDue(summary(of: old))
             }
@@ -95,7 +112,7 @@ extension CertificateAgent {
             }
             if request.dryRun { return try await carryOut(plan, request, mayRegister: true) }
             return try await counting(name, ca: ca, lifetime: old?.lifetime) { [plan] () async throws(AgentError) in
-                try await carryOut(plan, request, mayRegister: true)
+                try await judging(ca) { () async throws(AgentError) in try await carryOut(plan, request, mayRegister: true) }
             }
         }
     }
@@ -196,11 +213,15 @@ struct IssuePlan: Sendable {
     var deployHook: String?
     /// What the new certificate takes the place of.
     var replaces: ReplacedCertificate?
+    /// The CA that a person chose, and those to turn to; see `Lineage`.
+    var wanted: String?
+    var pool: [String]?
+    var targets: [String]?
 
     /// Whether a certificate that is there is what this plan would give.
     func isServed(by lineage: Lineage) -> Bool {
-        Set(lineage.names) == Set(names) && lineage.ca == ca && lineage.keyType == keyType
-            && lineage.preferredChain == preferredChain
+        Set(lineage.names) == Set(names) && (lineage.wanted ?? lineage.ca) == ca && lineage.keyType == keyType
+            && lineage.preferredChain == preferredChain && lineage.pool == pool
     }
 }
 

@@ -20,12 +20,12 @@ extension CertificateAgent {
         for url in placed.order.authorizations {
             let found = try await asking { () async throws(ACMEClientError) in try await account.authorization(url) }
             guard plan.names.contains(where: { found.covers($0) }) else {
-                throw .failed("The CA wants \(found.identifier.value.sanitized) to be proved, which was not ordered.")
+                throw .misdeed("The CA wants \(found.identifier.value.sanitized) to be proved, which was not ordered.")
             }
             switch found.status {
             case .valid: tell(.alreadyValid(name: found.title))
             case .pending: open.append((url, found))
-            default: throw .failed("The CA's authorization for \(found.title.sanitized) is \(found.status.rawValue) already.")
+            default: throw .misdeed("The CA's authorization for \(found.title.sanitized) is \(found.status.rawValue) already.")
             }
         }
         let method = try await method(plan, request, open.map(\.authorization))
@@ -83,7 +83,8 @@ extension CertificateAgent {
         }
         guard let first = failures.first else { return }
         throw AgentError(
-            ExitCode.gravest(of: failures.map(\.code)), failures.map(\.message).joined(separator: "\n"), problem: first.problem)
+            ExitCode.gravest(of: failures.map(\.code)), failures.map(\.message).joined(separator: "\n"), problem: first.problem,
+            blame: first.blame)
     }
 
     private func cleanUp(_ tasks: [ProofTask], _ solver: any Solver, _ account: ACMEAccount, failed: Bool) async {
@@ -118,13 +119,14 @@ private struct ProofTask: Sendable {
             throw .needsPerson("\(title.sanitized) is a wildcard, which only the DNS proves: use --dns-hook PROGRAM.")
         }
         guard let challenge = authorization.challenges.first(where: { $0.type == method.type.rawValue }) else {
-            throw .needsPerson(
-                "The CA does not offer \(method.type.rawValue) for \(title.sanitized), but \(authorization.types.joined(separator: ", ").sanitized)."
-            )
+            throw AgentError(
+                .needsPerson,
+                "The CA does not offer \(method.type.rawValue) for \(title.sanitized), but \(authorization.types.joined(separator: ", ").sanitized).",
+                blame: .name)
         }
         // The one gate for tokens: they become paths, file names and arguments.
         guard let token = challenge.token, isToken(token) else {
-            throw .failed("The CA's token for \(title.sanitized) is none (RFC 8555 section 8.1). Nothing was done with it.")
+            throw .misdeed("The CA's token for \(title.sanitized) is none (RFC 8555 section 8.1). Nothing was done with it.")
         }
         self.challenge = challenge
         answer = ChallengeAnswer(

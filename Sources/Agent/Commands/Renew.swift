@@ -95,11 +95,22 @@ extension CertificateAgent {
         // A person who runs a deploy hook again has mended it, mostly.
         guard !request.force, !request.dryRun, wanted || request.isWatching,
             let failures = store.failures(lineage.name, wanted ? .issue : .deploy), failures.asksToWait(at: now)
-        else { return nil }
+        else { return waiting(lineage, request) }
         let times = failures.count == 1 ? "the last attempt" : "\(failures.count) attempts in a row"
         let reason = "\(times) failed. \(failures.reason)"
         if !request.isWatching { tell(.postponed(name: lineage.name, until: failures.again, reason: reason)) }
         return .postponed(summary(of: lineage), until: failures.again, reason: reason)
+    }
+
+    /// For CAs that are unwell, unless time is short: else each of many certificates would find out for itself, a time-out each.
+    private func waiting(_ lineage: Lineage, _ request: RenewRequest) -> IssueOutcome? {
+        guard !request.force, !request.dryRun, isWanted(lineage, request), !isUrgent(lineage),
+            let candidates = try? candidates(lineage), candidates.well.isEmpty, let until = candidates.wellAgain
+        else { return nil }
+        let ca = candidates.unwell.first ?? lineage.ca
+        let reason = "\(ca.sanitized) failed lately. \(store.health(ca).reason ?? "")"
+        if !request.isWatching { tell(.postponed(name: lineage.name, until: until, reason: reason)) }
+        return .postponed(summary(of: lineage), until: until, reason: reason)
     }
 
     /// When there is something to do about a certificate again.
@@ -113,6 +124,11 @@ extension CertificateAgent {
         if isDue || !lineage.served, let failures = store.failures(name, isDue ? .issue : .deploy), failures.asksToWait(at: now) {
             next = max(next, failures.again)
         }
+        if isDue, !isUrgent(lineage), let candidates = try? candidates(lineage), candidates.well.isEmpty,
+            let again = candidates.wellAgain
+        {
+            next = max(next, again)
+        }
         return next
     }
 
@@ -120,14 +136,14 @@ extension CertificateAgent {
         guard isWanted(lineage, request) else { return try await deploy(lineage) }
         var again = IssueRequest(names: lineage.names)
         (again.preflight, again.dryRun) = (request.preflight, request.dryRun)
-        let plan = IssuePlan(
-            names: lineage.names, ca: lineage.ca, method: lineage.method, keyType: lineage.keyType,
-            preferredChain: lineage.preferredChain, deployHook: lineage.deployHook, replaces: ReplacedCertificate(lineage))
-        if request.dryRun { return try await carryOut(plan, again, mayRegister: false) }
+        if request.dryRun {
+            return try await carryOut(IssuePlan(lineage, at: lineage.wanted ?? lineage.ca), again, mayRegister: false)
+        }
         let due = due(lineage)
         if !request.force, configuration.now() >= due.at { tell(.due(name: lineage.name, reason: due.reason)) }
-        return try await counting(lineage.name, ca: lineage.ca, lifetime: lineage.lifetime) { () async throws(AgentError) in
-            try await carryOut(plan, again, mayRegister: false)
+        return try await counting(lineage.name, ca: lineage.wanted ?? lineage.ca, lifetime: lineage.lifetime) {
+            [again] () async throws(AgentError) in
+            try await renewAnywhere(lineage, request, again)
         }
     }
 }

@@ -22,6 +22,8 @@ struct SettingsRecord: Sendable, Equatable, Codable {
     /// Directory URL.
     var standard: String?
     var authorities: [Named] = []
+    /// Directory URLs of the CAs that renewals turn to, in order, where a certificate has no pool of its own.
+    var pool: [String]?
 }
 
 extension StoreFolder {

@@ -70,6 +70,8 @@ extension StoreFolder {
         try Files.create(files.certificate.utf8, at: "\(draft)/cert.pem", mode: 0o644)
         try Files.create(files.chain.utf8, at: "\(draft)/chain.pem", mode: 0o644)
         try Files.create((files.certificate + files.chain).utf8, at: "\(draft)/fullchain.pem", mode: 0o644)
+        let combined = files.privateKey + files.certificate + files.chain
+        try Files.create(combined.utf8, at: "\(draft)/combined.pem", mode: 0o600)
         try Files.create(encoded(files.lineage), at: "\(draft)/lineage.json", mode: 0o600)
         try Files.sync(draft)
         try after(.filesWritten)
@@ -79,7 +81,8 @@ extension StoreFolder {
         try after(.versionNamed)
         try Files.link(live(name), to: "../archive/\(name)/\(version)")
         try after(.linked)
-        for old in versions(name).dropLast(5) where !(Files.target(of: live(name)) ?? "").hasSuffix("/\(old)") {
+        let inUse = [live(name), served(name)].compactMap { Files.target(of: $0) }
+        for old in versions(name).dropLast(5) where !inUse.contains(where: { $0.hasSuffix("/\(old)") }) {
             Files.remove("\(folder)/\(old)")
         }
         try after(.pruned)

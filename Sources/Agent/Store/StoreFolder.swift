@@ -11,10 +11,11 @@ import Foundation
 /// All state of the client, below one folder of mode 0700:
 /// ```
 /// settings.json                 the CA that is used by default, and names given to CAs
-/// accounts/CA/                  key.pem (0600), account.json, and root.pem, the CA's root if it was given
-/// archive/NAME/N/               privkey.pem (0600), cert.pem, chain.pem, fullchain.pem, lineage.json; never changed but the last
+/// accounts/CA/                  key.pem (0600), account.json, health.json, and root.pem, the CA's root if it was given
+/// archive/NAME/N/               privkey.pem, combined.pem (0600), cert.pem, chain.pem, fullchain.pem, lineage.json, which alone changes
 /// live/NAME -> ../archive/NAME/N
-/// state/NAME/                   failures.json, deploy-failures.json, renewal-info.json
+/// served/NAME -> ../archive/NAME/N    the version that servers were told of, where there are targets
+/// state/NAME/                   failures.json, deploy-failures.json, renewal-info.json, deployment.json
 /// lock
 /// ```
 /// What is live changes by renaming that one symbolic link: the old pair or the new pair, at any instant.

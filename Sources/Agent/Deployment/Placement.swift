@@ -1,0 +1,131 @@
+import ACMEClient
+import Foundation
+
+#if canImport(Glibc)
+    import CoreFoundation
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The files of one deployment: the link `served/NAME`, and copies elsewhere. All new files lie ready before the first one is put in
+/// place, each by one rename, and what was there lies ready to come back.
+struct Placement {
+    private struct Staged {
+        let path: String
+        /// Beside it, with its owner, group and mode.
+        let new: String
+        /// Of what was there before; nil if nothing was.
+        let old: String?
+    }
+
+    private let link: String
+    private let before: String?
+    private let target: String
+    private var copies: [Staged] = []
+
+    /// Whether there is something to go back to.
+    var hasBefore: Bool { before != nil || copies.contains { $0.old != nil } }
+
+    /// Writes everything, and changes nothing that is in use.
+    init(_ targets: [InstallTarget], of lineage: Lineage, in store: StoreFolder) throws(AgentError) {
+        guard let live = Files.target(of: store.live(lineage.name)) else {
+            throw .failed("\(store.live(lineage.name)) is no link.")
+        }
+        try Files.makeFolder("\(store.path)/served")
+        link = store.served(lineage.name)
+        before = Files.target(of: link)
+        target = live
+        do throws(AgentError) {
+            for copy in targets.flatMap(\.installer.copies) {
+                let text = try Self.text(copy.content, of: lineage.name, in: store)
+                copies.append(try Self.stage(text, copy))
+            }
+        } catch {
+            discard()
+            throw error
+        }
+    }
+
+    func place() throws(AgentError) {
+        try Files.link(link, to: target)
+        for copy in copies { try Files.move(copy.new, to: copy.path) }
+    }
+
+    /// As it was; what was not there before stays.
+    func putBack() throws(AgentError) {
+        if let before { try Files.link(link, to: before) }
+        for copy in copies { if let old = copy.old { try Files.move(old, to: copy.path) } }
+    }
+
+    /// Takes away what was only ready.
+    func discard() {
+        for copy in copies {
+            unlink(copy.new)
+            if let old = copy.old { unlink(old) }
+        }
+    }
+
+    private static func text(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
+        -> String
+    {
+        switch content {
+        case .key: try store.read("privkey.pem", of: name)
+        case .certificate: try store.read("cert.pem", of: name)
+        case .chain: try store.read("chain.pem", of: name)
+        case .fullchain: try store.read("fullchain.pem", of: name)
+        case .combined: try store.read("privkey.pem", of: name) + store.read("fullchain.pem", of: name)
+        }
+    }
+
+    private static func stage(_ text: String, _ copy: Installer.Copy) throws(AgentError) -> Staged {
+        let folder = (copy.path as NSString).deletingLastPathComponent
+        let file = (copy.path as NSString).lastPathComponent
+        let mark = UInt64.random(in: .min ... .max)
+        let (new, old) = ("\(folder)/.\(file).new-\(mark)", "\(folder)/.\(file).old-\(mark)")
+        var status = stat()
+        let isThere = lstat(copy.path, &status) == 0
+        guard !isThere || status.st_mode & S_IFMT == S_IFREG else {
+            throw .needsPerson("\(copy.path) is no regular file, so that it is not replaced.")
+        }
+        // Never more open than the file that it replaces.
+        try Files.create(text.utf8, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
+        do throws(AgentError) {
+            if isThere {
+                guard geteuid() != 0 || lchown(new, status.st_uid, status.st_gid) == 0 else {
+                    throw .failed("Cannot give \(new) to the owner of \(copy.path): \(Files.reason()).")
+                }
+                // A second name for the file that is there: nothing is moved away, and it comes back as it is, ACL and all.
+                guard keepName(copy.path, old) == 0 else {
+                    throw .failed("Cannot keep \(copy.path) for the case of a failure: \(Files.reason()).")
+                }
+            } else if let owner = copy.owner, geteuid() == 0 {
+                try give(new, to: owner)
+            }
+        } catch {
+            unlink(new)
+            throw error
+        }
+        return Staged(path: copy.path, new: new, old: isThere ? old : nil)
+    }
+
+    /// - Parameter owner: `USER` or `USER.GROUP`; the user's own group where none is said.
+    private static func give(_ path: String, to owner: String) throws(AgentError) {
+        let parts = owner.split(separator: ".", maxSplits: 1).map(String.init)
+        guard let user = parts.first, let entry = getpwnam(user) else {
+            throw .needsPerson("There is no user \(owner.sanitized), whom \(path) is to belong to.")
+        }
+        let (number, own) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
+        var group = own
+        if parts.count == 2 {
+            guard let found = getgrnam(parts[1]) else { throw .needsPerson("There is no group \(parts[1].sanitized).") }
+            group = found.pointee.gr_gid
+        }
+        guard lchown(path, number, group) == 0 else {
+            throw .failed("Cannot give \(path) to \(owner.sanitized): \(Files.reason()).")
+        }
+    }
+}
+
+/// A second name for a file. Outside of `Placement`, whose own `link` would hide the system's.
+private func keepName(_ path: String, _ second: String) -> Int32 { link(path, second) }

@@ -1,0 +1,82 @@
+import ACMEClient
+package import Foundation
+
+/// How a CA has been doing, as seen from here; `accounts/CA/health.json`.
+package struct Health: Sendable, Equatable, Codable {
+    /// In a row, of the CA's own: no answer, an error of its server, an answer that no CA gives.
+    package var failures = 0
+    /// It is passed over before this, if another one will do.
+    package var unwellUntil: Date?
+    /// Safe for a terminal.
+    package var reason: String?
+    package var lastSuccess: Date?
+    package var lastFailure: Date?
+    /// How the last attempts ended, newest last, at most 50.
+    package var recent: [Bool] = []
+    /// Seconds that the last success took, validation and all.
+    package var seconds: Double?
+
+    package init() {}
+
+    /// Of the last attempts; nil before the first.
+    package var errorRate: Double? { recent.isEmpty ? nil : Double(recent.count { !$0 }) / Double(recent.count) }
+
+    /// A clock that was set back by more than an hour makes every CA well again.
+    package func isWell(at now: Date) -> Bool {
+        guard let unwellUntil, unwellUntil > now else { return true }
+        return (lastFailure ?? .distantPast) > now.addingTimeInterval(3600)
+    }
+
+    mutating func succeeded(at now: Date, after seconds: Double) {
+        (failures, unwellUntil, reason, lastSuccess, self.seconds) = (0, nil, nil, now, seconds)
+        recent = recent.suffix(49) + [true]
+    }
+
+    /// - Parameter chance: from 0 up to 1.
+    mutating func failed(at now: Date, _ reason: String, until: Date?, chance: Double) {
+        failures = min(failures + 1, 1_000)
+        // Six hours at most.
+        let pause = Backoff.pause(after: failures, lifetime: 24 * 21_600, chance: chance)
+        unwellUntil = max(now.addingTimeInterval(pause), min(until ?? now, now.addingTimeInterval(86_400)))
+        (self.reason, lastFailure) = (reason, now)
+        recent = recent.suffix(49) + [false]
+    }
+}
+
+extension StoreFolder {
+    /// - Returns: a blank one if nothing is known, or what is kept cannot be read.
+    func health(_ ca: String) -> Health {
+        let found = try? read(Health.self, from: "\(account(ca))/health.json")
+        return (found ?? nil) ?? Health()
+    }
+
+    func save(_ health: Health, of ca: String) throws(AgentError) {
+        try Files.makeFolder(account(ca))
+        try write(health, to: "\(account(ca))/health.json")
+    }
+}
+
+extension CertificateAgent {
+    /// Runs an attempt at a CA and keeps how that CA did. What is the fault of a name, of a proof or of this host says nothing about it.
+    func judging<Value>(_ ca: String, _ attempt: () async throws(AgentError) -> Value) async throws(AgentError) -> Value {
+        let began = configuration.now()
+        var health = store.health(ca)
+        do throws(AgentError) {
+            let value = try await attempt()
+            let now = configuration.now()
+            health.succeeded(at: now, after: now.timeIntervalSince(began))
+            keep(health, of: ca)
+            return value
+        } catch {
+            if error.blame == .authority, !Task.isCancelled {
+                health.failed(at: configuration.now(), error.message, until: error.until, chance: chance())
+                keep(health, of: ca)
+            }
+            throw error
+        }
+    }
+
+    private func keep(_ health: Health, of ca: String) {
+        do throws(AgentError) { try store.save(health, of: ca) } catch { tell(.warning(error.message)) }
+    }
+}

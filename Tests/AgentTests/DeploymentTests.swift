@@ -1,0 +1,334 @@
+import ACME
+import ACMEClient
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Agent
+
+/// Certificates put to use as a transaction, by real servers.
+@Suite(.serialized) struct DeploymentTests {
+    let folder: TemporaryFolder
+    let time = SimulatedTime()
+    let events = EventList()
+    let ca: FakeCA
+
+    init() async throws {
+        folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
+        ca = try await FakeCA(time)
+    }
+
+    static func has(_ programs: String...) -> Bool {
+        programs.allSatisfy { FileManager.default.isExecutableFile(atPath: Program.find($0)) }
+    }
+
+    /// - Parameter patience: the real time that half a second of the agent's takes.
+    private func agent(_ patience: Duration = .milliseconds(250)) -> CertificateAgent {
+        let time = time
+        return ca.agent(
+            folder.path("store"),
+            sleep: {
+                try await Task.sleep(for: min($0, patience))
+                time.advance($0 / .seconds(1))
+            }, tell: { [events] in events.add($0) })
+    }
+
+    private func request(_ targets: [String] = []) -> IssueRequest {
+        var request = IssueRequest(names: ["a.test"])
+        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
+        request.agreesToTerms = { _ in true }
+        if !targets.isEmpty { request.targets = targets }
+        return request
+    }
+
+    private var forced: RenewRequest {
+        var request = RenewRequest()
+        (request.preflight, request.force) = (false, true)
+        return request
+    }
+
+    private var served: String { folder.path("store/served/a.test") }
+
+    /// The serial that a server shows, as openssl sees it.
+    private func shown(_ port: Int, _ flags: [String] = []) async throws -> String {
+        let session = try await Program.run(
+            "openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-servername", "a.test"] + flags)
+        return try await Program.run("openssl", ["x509", "-noout", "-serial"], input: session.output).output
+    }
+
+    private func serial() throws -> String { "serial=\(try agent().show("a.test").summary.serial)\n" }
+
+    private func listening(_ port: Int) async throws {
+        try await eventually("port \(port)", limit: 60) {
+            try await Program.run("bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"]).status == 0
+        }
+    }
+
+    /// An nginx that serves what lies at `served`.
+    private func nginx(_ port: Int, extra: String = "") throws -> (program: RunningProgram, config: String) {
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map { "\($0)_temp_path \(folder.path($0));" }
+        let config = try folder.write(
+            "nginx.conf",
+            """
+            pid \(folder.path("nginx.pid")); error_log \(folder.path("nginx.log")); worker_processes 1; user root; daemon off;
+            events {}
+            http {
+              access_log off; \(temporary.joined(separator: " ")) \(extra)
+              server { listen 127.0.0.1:\(port) ssl; ssl_certificate \(served)/fullchain.pem; ssl_certificate_key \(served)/privkey.pem; }
+            }
+            """)
+        return (try RunningProgram("nginx", ["-c", config], log: folder.path("nginx.out")), config)
+    }
+
+    /// Issues once and shows it to nobody, so that `served` is there before the server starts.
+    private func prepare() async throws {
+        let nothing = try folder.write("nothing.sh", "#!/bin/sh\n", mode: 0o755)
+        #expect(try await agent().issue(request(["exec:run=\(nothing)"])).code == .changed)
+        #expect(FileManager.default.fileExists(atPath: "\(served)/combined.pem"))
+    }
+
+    @Test(.enabled(if: has("nginx"), "nginx is not installed"))
+    func `nginx is checked, reloaded, and seen to serve the new certificate`() async throws {
+        try await prepare()
+        let port = try await freePort()
+        let (nginx, config) = try nginx(port)
+        try await listening(port)
+        let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
+        #expect(try await agent().issue(request([target])).code == .changed, "a target for a certificate that is there")
+        #expect(try await shown(port) == serial())
+        let first = try serial()
+        #expect(try await agent().renew(forced).code == .changed)
+        #expect(try serial() != first)
+        #expect(try await shown(port) == serial())
+        let details = try agent().show("a.test")
+        #expect(details.deployment?.state == .verified && details.summary.served)
+        #expect(shellLine(details.command).contains("--install"))
+        #expect(events.all.contains(.seen(name: "a.test", place: "a.test at 127.0.0.1:\(port)")))
+        try await nginx.stop(SIGQUIT)
+    }
+
+    @Test(.enabled(if: has("nginx"), "nginx is not installed"))
+    func `a configuration that the checker refuses puts the old pair back, and the debt is paid when it is mended`() async throws
+    {
+        try await prepare()
+        let port = try await freePort()
+        let (nginx, config) = try nginx(port)
+        try await listening(port)
+        let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
+        _ = try await agent().issue(request([target]))
+        let (old, link) = (try serial(), Files.target(of: served))
+        let good = try String(contentsOfFile: config, encoding: .utf8)
+        try (good + "\nnonsense").write(toFile: config, atomically: false, encoding: .utf8)
+        let report = try await agent().renew(forced)
+        #expect(report.code == .notServed, "\(report)")
+        #expect(Files.target(of: served) == link, "what is served is what was served")
+        #expect(try await shown(port) == old)
+        #expect(try agent().show("a.test").deployment?.state == .putBack)
+        #expect(try agent().show("a.test").deployment?.reason?.contains("put back") == true)
+        let orders = ca.requests.count { $0.path == "/order" }
+        try good.write(toFile: config, atomically: false, encoding: .utf8)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(ca.requests.count { $0.path == "/order" } == orders, "the certificate that waited was used")
+        #expect(try await shown(port) == serial())
+        try await nginx.stop(SIGQUIT)
+    }
+
+    @Test(.enabled(if: has("nginx"), "nginx is not installed"))
+    func `what reloads well but is not seen to be served is put back too`() async throws {
+        try await prepare()
+        let port = try await freePort()
+        let (nginx, config) = try nginx(port)
+        try await listening(port)
+        _ = try await agent().issue(request(["nginx:config=\(config),verify=127.0.0.1:\(port)"]))
+        let (old, link) = (try serial(), Files.target(of: served))
+        // A second place, where nobody listens.
+        let dead = try await freePort()
+        var both = request(["nginx:config=\(config),verify=127.0.0.1:\(port),verify=127.0.0.1:\(dead)"])
+        both.force = true
+        let outcome = try await agent(.milliseconds(20)).issue(both)
+        guard case .notServed(_, let reason) = outcome else { return #expect(Bool(false), "\(outcome)") }
+        #expect(reason.contains(":\(dead)"), "\(reason)")
+        #expect(Files.target(of: served) == link)
+        try await eventually("the old pair", limit: 60) { try await shown(port) == old }
+        try await nginx.stop(SIGQUIT)
+    }
+
+    @Test(.enabled(if: has("apache2"), "apache2 is not installed"))
+    func `Apache serves it after a graceful reload`() async throws {
+        try await prepare()
+        let port = try await freePort()
+        let modules = "/usr/lib/apache2/modules"
+        let config = try folder.write(
+            "apache.conf",
+            """
+            ServerRoot \(folder.path)
+            DefaultRuntimeDir \(folder.path)
+            \(getuid() == 0 ? "User www-data\nGroup www-data" : "")
+            ServerName a.test
+            PidFile \(folder.path("apache.pid"))
+            ErrorLog \(folder.path("apache.log"))
+            LoadModule mpm_event_module \(modules)/mod_mpm_event.so
+            LoadModule authz_core_module \(modules)/mod_authz_core.so
+            LoadModule ssl_module \(modules)/mod_ssl.so
+            Listen 127.0.0.1:\(port)
+            SSLEngine on
+            SSLCertificateFile \(served)/fullchain.pem
+            SSLCertificateKeyFile \(served)/privkey.pem
+            """)
+        let apache = try RunningProgram("apache2", ["-f", config, "-DFOREGROUND"], log: folder.path("apache.out"))
+        try await listening(port)
+        let target = "apache:config=\(config),verify=127.0.0.1:\(port)"
+        #expect(try await agent().issue(request([target])).code == .changed)
+        #expect(try await agent().renew(forced).code == .changed, "\(apache.output)")
+        #expect(try await shown(port) == serial())
+        try await apache.stop()
+    }
+
+    @Test(.enabled(if: has("haproxy"), "haproxy is not installed"))
+    func `HAProxy takes key and chain in one file`() async throws {
+        try await prepare()
+        let port = try await freePort()
+        let config = try folder.write(
+            "haproxy.cfg",
+            """
+            global
+              master-worker
+            defaults
+              mode http
+              timeout client 5s
+              timeout server 5s
+              timeout connect 5s
+            frontend f
+              bind 127.0.0.1:\(port) ssl crt \(served)/combined.pem
+              http-request return status 204
+
+            """)
+        let haproxy = try RunningProgram(
+            "haproxy", ["-W", "-f", config, "-p", folder.path("haproxy.pid")], log: folder.path("haproxy.out"))
+        try await listening(port)
+        let pid = try folder.write(
+            "master.pid", try await Program.succeed("pgrep", ["-o", "-f", config]))
+        let target = "haproxy:config=\(config),pid=\(pid),verify=127.0.0.1:\(port)"
+        #expect(try await agent().issue(request([target])).code == .changed, "\(haproxy.output)")
+        #expect(try await agent().renew(forced).code == .changed, "\(haproxy.output)")
+        #expect(try await shown(port) == serial())
+        try await haproxy.stop()
+    }
+
+    @Test(.enabled(if: getuid() == 0 && has("runuser") && !postgres.isEmpty, "PostgreSQL is not installed, or this is not root"))
+    func `PostgreSQL gets copies of its own, closed to others, and is seen over its SSLRequest`() async throws {
+        try await prepare()
+        let port = try await freePort()
+        let bin = Self.postgres
+        // The database user must come to its folder.
+        try await Program.succeed("chmod", ["755", folder.path])
+        let data = folder.path("pg")
+        try await Program.succeed("install", ["-d", "-o", "postgres", "-m", "700", data])
+        try await Program.succeed("runuser", ["-u", "postgres", "--", "\(bin)/initdb", "-D", data, "-A", "trust", "-N"])
+        // Without a certificate it cannot start with TLS: a first one, which belongs to postgres.
+        let target = "postgresql:data=\(data),control=\(bin)/pg_ctl,verify=127.0.0.1:\(port)"
+        for (from, to, mode) in [("fullchain", "crt", "644"), ("privkey", "key", "600")] {
+            try await Program.succeed(
+                "install", ["-o", "postgres", "-m", mode, "\(served)/\(from).pem", "\(data)/server.\(to)"])
+        }
+        let server = try RunningProgram(
+            "runuser",
+            [
+                "-u", "postgres", "--", "\(bin)/postgres", "-D", data, "-p", "\(port)", "-c", "ssl=on", "-c",
+                "listen_addresses=127.0.0.1", "-k", data,
+            ],
+            log: folder.path("pg.out"))
+        try await listening(port)
+        #expect(try await agent().issue(request([target])).code == .changed, "\(server.output)")
+        #expect(try await agent().renew(forced).code == .changed, "\(server.output)")
+        #expect(try await shown(port, ["-starttls", "postgres"]) == serial())
+        let mode = try await Program.succeed("stat", ["-c", "%a %U", "\(data)/server.key"])
+        #expect(mode == "600 postgres\n")
+        try await server.stop()
+    }
+
+    private static let postgres: String = {
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/lib/postgresql")) ?? []
+        return versions.sorted().last.map { "/usr/lib/postgresql/\($0)/bin" } ?? ""
+    }()
+
+    @Test func `plain files keep owner and mode, are never more open than before, and come back when a program refuses`()
+        async throws
+    {
+        let (key, chain) = (folder.path("copies/key.pem"), folder.path("copies/chain.pem"))
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        try folder.write("copies/key.pem", "old key", mode: 0o640)
+        if getuid() == 0 { try await Program.succeed("chown", ["1:2", key]) }
+        let flag = folder.path("fail")
+        let reload = try folder.write("reload.sh", "#!/bin/sh\ntest ! -e \(flag)\n", mode: 0o755)
+        let target = "files:key=\(key),fullchain=\(chain),reload=\(reload)"
+        #expect(try await agent().issue(request([target])).code == .changed)
+        let store = folder.path("store/live/a.test")
+        func text(_ path: String) throws -> String { try String(contentsOfFile: path, encoding: .utf8) }
+        #expect(try text(key) == text("\(store)/privkey.pem") && text(chain) == text("\(store)/fullchain.pem"))
+        let facts = try await Program.succeed("stat", ["-c", "%a %u:%g", key])
+        #expect(facts.hasPrefix("640 ") && (getuid() != 0 || facts == "640 1:2\n"))
+        #expect(try await Program.succeed("stat", ["-c", "%a", chain]) == "644\n")
+        let before = (try text(key), try text(chain))
+        try folder.write("fail", "")
+        #expect(try await agent().renew(forced).code == .notServed)
+        #expect(try (text(key), text(chain)) == before)
+        #expect(try await Program.succeed("stat", ["-c", "%a %u:%g", key]) == facts)
+        #expect(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")).count == 2, "nothing is left beside them")
+        try FileManager.default.removeItem(atPath: flag)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(try text(key) == text("\(store)/privkey.pem"))
+    }
+
+    @Test func `a copy over a link or a folder is refused before anything is changed`() async throws {
+        try await prepare()
+        let link = folder.path("link")
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "/etc/passwd")
+        let before = Files.target(of: served)
+        for path in [link, folder.path] {
+            var again = request(["files:key=\(path)"])
+            again.force = true
+            #expect(try await agent().issue(again).code == .notServed)
+            #expect(Files.target(of: served) == before)
+        }
+        #expect(try String(contentsOfFile: "/etc/passwd", encoding: .utf8).hasPrefix("root:"))
+    }
+
+    @Test func `a program that checks may refuse, and then the one that puts to use is not run`() async throws {
+        let log = folder.path("log")
+        let run = try folder.write("run.sh", "#!/bin/sh\necho run >> \(log)\n", mode: 0o755)
+        let check = try folder.write("check.sh", "#!/bin/sh\necho check >> \(log)\nexit 1\n", mode: 0o755)
+        #expect(try await agent().issue(request(["exec:run=\(run),check=\(check)"])).code == .notServed)
+        #expect(try String(contentsOfFile: log, encoding: .utf8) == "check\n")
+    }
+
+    @Test(arguments: [
+        "", "ngnix", "nginx:colour=red", "nginx:config", "nginx:config=relative.conf", "nginx:verify=example.com:443",
+        "nginx:verify=127.0.0.1:0", "nginx:verify=127.0.0.1", "files", "files:owner=root", "postgresql", "exec", "exec:run=x",
+    ])
+    func `what cannot be installed to is refused before the CA is asked, with what would be right`(target: String) async throws {
+        do {
+            var wrong = request()
+            wrong.targets = [target]
+            _ = try await agent().issue(wrong)
+            Issue.record("taken")
+        } catch { #expect(error.code == .needsPerson && error.message.count > 20) }
+        #expect(ca.requests.isEmpty)
+    }
+
+    @Test(
+        arguments: [
+            (Greeting.smtp, 0, "220 mail ESMTP\r\n", true), (.smtp, 1, "250-mail\r\n250-SIZE\r\n", nil),
+            (.smtp, 1, "250-mail\r\n250 STARTTLS\r\n", true), (.smtp, 0, "220 ma", nil), (.smtp, 0, "554 no\r\n", false),
+            (.smtp, 2, "454 TLS not available\r\n", false), (.imap, 0, "* OK [CAPABILITY] ready\r\n", true),
+            (.imap, 1, "* CAPABILITY X\r\n", nil), (.imap, 1, "* X\r\na1 OK begin\r\n", true), (.imap, 1, "a1 NO\r\n", false),
+            (.pop3, 0, "+OK\r\n", true), (.pop3, 1, "-ERR\r\n", false), (.postgresql, 0, "S", true), (.postgresql, 0, "N", false),
+            (.postgresql, 0, "", nil),
+        ] as [(Greeting, Int, String, Bool?)])
+    func `what is said before TLS is understood`(greeting: Greeting, step: Int, received: String, verdict: Bool?) {
+        #expect(Greeting.verdict(on: Array(received.utf8), for: greeting.steps[step]) == verdict)
+    }
+}
