@@ -72,7 +72,7 @@ import Testing
 
         let there = try await copy(authority, from: "sqlite:chancery.sqlite", to: url)
         #expect(there.verified && there.rows("certificates") > load.count)
-        #expect(there.written("certificates") == 0 && there.written("orders") == there.rows("orders"))
+        #expect(there.written("certificates") == 0)
         #expect(try await authority.command("database", "check", "--database", url).status == 0)
         authority.flags = ["--database", url]
         try await authority.start()
