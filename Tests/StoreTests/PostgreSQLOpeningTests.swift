@@ -141,13 +141,13 @@ struct PostgreSQLOpeningTests {
     @Test func `while the database is away verbs fail at once, and go on when it is back`() async throws {
         let server = try await PostgreSQLServer()
         var options = PostgreSQLOptions()
-        (options.readers, options.patience, options.doubtPatience) = (2, .milliseconds(200), .milliseconds(200))
+        (options.readers, options.patience, options.doubtPatience) = (2, .seconds(2), .milliseconds(200))
         let engine = try await PostgreSQLEngine.opening(try PostgreSQLAddress(url: server.url()), options)
         let store = try await AuthorityStore.open(engine, path: "here", lock: nil, mode: .serve, now: start)
         let account = try await store.makeAccount()
         #expect(try await store.account(account.id) == account)
         try await server.crash()
-        for _ in 0..<20 {
+        for _ in 0..<4 {
             let writing = await #expect(throws: StoreError.self) { try await store.makeAccount() }
             let reading = await #expect(throws: StoreError.self) { try await store.account(account.id) }
             guard case .unavailable? = writing, case .unavailable? = reading else {
