@@ -13,8 +13,8 @@ package final class Publisher: Service, Sendable {
     private let bell = Bell()
     private struct Desk {
         var list: StoredRevocationList?
-        /// On that list; nil: not counted yet.
-        var entries: Int?
+        /// On that list.
+        var entries = 0
         var isAsked = false
         /// How long the last list took from its first revocation read to its place in the store.
         var effort: TimeInterval = 0
@@ -34,14 +34,8 @@ package final class Publisher: Service, Sendable {
 
     /// The list that is served; nil before the first.
     package var current: StoredRevocationList? { desk.withLock { $0.list } }
-    /// Certificates on it. The first look at a list that was not signed here reads it whole.
-    package var entries: Int? {
-        let (list, known) = desk.withLock { ($0.list, $0.entries) }
-        guard known == nil, let list else { return known }
-        let counted = try? RevocationList(der: list.der).entries.count
-        desk.withLock { if $0.list?.number == list.number { $0.entries = counted } }
-        return counted
-    }
+    /// Certificates on it.
+    package var entries: Int? { desk.withLock { $0.list == nil ? nil : $0.entries } }
 
     /// Signs at once whatever the last list says; while another server is at it, waits for that.
     /// - Throws: `ClockIsBehind`, `StoreError`, `SigningError`, `CancellationError`.
@@ -117,7 +111,7 @@ package final class Publisher: Service, Sendable {
         return (tbs, draft.count)
     }
 
-    private func show(_ list: StoredRevocationList, _ entries: Int?) {
+    private func show(_ list: StoredRevocationList, _ entries: Int) {
         desk.withLock { desk in
             guard list.number > desk.list?.number ?? 0 else { return }
             desk.list = list
