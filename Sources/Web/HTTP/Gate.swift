@@ -41,7 +41,7 @@ final class Gate: ChannelDuplexHandler {
             lastComplaint = .now()
             logger.error(
                 "No connection can be accepted: the system is out of file descriptors or memory for them",
-                metadata: ["remedy": "raise LimitNOFILE (ulimit -n) or lower max-connections"])
+                metadata: ["remedy": "raise LimitNOFILE (ulimit -n) or the memory that the system has for sockets"])
         }
         context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
             self.isResting = false
