@@ -75,8 +75,18 @@ class PostgreSQL:
         return ["--database", database]
 
     def signal_all(self, number):
-        """The postmaster and all its children at once, as when the machine fails."""
-        os.killpg(self.process.pid, number)
+        """The postmaster and all its children at once, as when the machine fails. Each child is a process group of its own."""
+        postmaster = self.process.pid
+        if number != signal.SIGCONT:
+            # So that it makes no more of them meanwhile.
+            os.kill(postmaster, signal.SIGSTOP)
+        with open(f"/proc/{postmaster}/task/{postmaster}/children") as file:
+            children = [int(word) for word in file.read().split()]
+        for process in [*children, postmaster]:
+            try:
+                os.kill(process, number)
+            except ProcessLookupError:
+                pass
 
     def stop(self):
         if self.process.poll() is None:
