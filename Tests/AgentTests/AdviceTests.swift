@@ -18,13 +18,6 @@ struct AdviceTests {
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
     }
 
-    private func request(_ ca: FakeCA, _ names: [String] = ["a.test"]) -> IssueRequest {
-        var request = IssueRequest(names: names)
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        return request
-    }
-
     private func agent(_ ca: FakeCA, chance: Double = 0.5) -> CertificateAgent {
         ca.agent(folder.path("store"), chance: { chance }, tell: { [events] in events.add($0) })
     }
@@ -55,7 +48,7 @@ struct AdviceTests {
     {
         let (start, end) = (time.now + 86_400 * 2, time.now + 86_400 * 3)
         let ca = try await ca { $0.advice = { _ in FakeCA.window(start, end) } }
-        _ = try await agent(ca, chance: 0.25).issue(request(ca))
+        _ = try await agent(ca, chance: 0.25).issue(ca.request(folder))
         #expect(questions(ca) == 1, "asked right after issuance")
         let chosen = start + 86_400 * 0.25
         // Other dice, the same choice.
@@ -84,7 +77,7 @@ struct AdviceTests {
                     : FakeCA.window(time.now + 86_400 * 3, time.now + 86_400 * 4)
             }
         }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         time.advance(86_400)
         isRevoking.withLock { $0 = true }
         #expect(try await agent(ca).renew(unchecked).code == .changed)
@@ -101,7 +94,7 @@ struct AdviceTests {
     ])
     func `C9773-4.2-1 a window that is none is as good as no answer`(body: String) async throws {
         let ca = try await ca { $0.advice = { _ in WireAnswer(status: 200, body: Array(body.utf8)) } }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         let summary = try agent(ca).show("a.test").summary
         #expect(summary.dueReason == .third)
         time.advance(86_400 * 4.1)
@@ -111,7 +104,7 @@ struct AdviceTests {
     @Test func `a window after the end of the certificate does not let it expire`() async throws {
         let time = time
         let ca = try await ca { $0.advice = { _ in FakeCA.window(time.now + 86_400 * 30, time.now + 86_400 * 40) } }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         time.advance(86_400 * 5.3)
         #expect(try await agent(ca).renew(unchecked).code == .nothingToDo)
         time.advance(86_400 * 0.2)
@@ -127,7 +120,7 @@ struct AdviceTests {
         let ca = try await ca {
             $0.advice = { _ in FakeCA.window(time.now + 86_400 * 3, time.now + 86_400 * 4, [("Retry-After", text)]) }
         }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         let advice = try kept(ca)
         #expect(advice.next == time.now + wait)
         time.advance(wait - 2)
@@ -148,7 +141,7 @@ struct AdviceTests {
                 status.withLock { $0 } == 200 ? FakeCA.window(start, end) : WireAnswer(status: status.withLock { $0 })
             }
         }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         time.advance(21_601)
         status.withLock { $0 = 502 }
         var pauses: [Double] = []
@@ -190,7 +183,7 @@ struct AdviceTests {
                 body: Array(#"{"type":"urn:ietf:params:acme:error:\#(type)","detail":"\#(detail)"}"#.utf8))
         }
         let ca = try await FakeCA(time, faults)
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         var forced = unchecked
         forced.force = true
         #expect(try await agent(ca).renew(forced).code == .changed)
@@ -201,7 +194,7 @@ struct AdviceTests {
     {
         let time = time
         let plain = try await ca { _ in }
-        _ = try await agent(plain).issue(request(plain))
+        _ = try await agent(plain).issue(plain.request(folder))
         var forced = unchecked
         forced.force = true
         _ = try await agent(plain).renew(forced)
@@ -210,7 +203,7 @@ struct AdviceTests {
         other.account = "https://ca.test/account/2"
         try agent(plain).store.update(other)
         try FileManager.default.removeItem(atPath: folder.path("store/accounts"))
-        var again = request(advising)
+        var again = advising.request(folder)
         again.force = true
         _ = try await agent(advising).issue(again)
         #expect((orders(plain) + orders(advising)).allSatisfy { !$0.contains("replaces") })
@@ -240,8 +233,8 @@ struct AdviceTests {
             $0.lifetime = 86_400 * days
             $0.advice = { _ in FakeCA.window(time.now + Double(days) * 40_000, time.now + Double(days) * 50_000) }
         }
-        _ = try await agent(ca).issue(request(ca))
-        _ = try await agent(ca).issue(request(ca, ["b.test"]))
+        _ = try await agent(ca).issue(ca.request(folder))
+        _ = try await agent(ca).issue(ca.request(folder, ["b.test"]))
         let before = (time.now, questions(ca))
         let least = Mutex(1.0)
         await watch(ca, until: time.now + Double(days) * 86_400 * lifetimes) { now in
@@ -266,7 +259,7 @@ struct AdviceTests {
                 if isDown.withLock({ $0 }) { answer = WireAnswer(status: 502, body: Array("<html>Bad Gateway".utf8)) }
             }
         }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         let lineage = try #require(try store.lineage("a.test"))
         time.advance(86_400 * 31)
         isDown.withLock { $0 = true }
@@ -283,7 +276,7 @@ struct AdviceTests {
         let ca = try await ca { _ in }
         let log = folder.path("hook.log")
         let hook = try folder.write("deploy.sh", "#!/bin/sh\necho x >> \(log)\n[ $(wc -l < \(log)) -ge 5 ]\n", mode: 0o755)
-        var deployed = request(ca)
+        var deployed = ca.request(folder)
         deployed.deployHook = hook
         #expect(try await agent(ca).issue(deployed).code == .notServed)
         await watch(ca, until: time.now + 7_200)

@@ -4,6 +4,7 @@ import Agent
 import Foundation
 import PKIX
 import Synchronization
+import TestSupport
 
 /// Time that moves only by sleeping.
 final class SimulatedTime: Sendable {
@@ -273,5 +274,15 @@ final class FakeCA: Sendable {
             notAfter: CertificateDescription.notAfter(at - 60, lasting: faults.lifetime), crlURL: nil, issuerURL: nil)
         let linted = try Linted(ToBeSigned(description, signedWith: issuer.scheme), issuer: issuer, at: at)
         return try Certificate509(der: try await linted.signed { try key.sign($0) })
+    }
+}
+
+extension FakeCA {
+    /// What to issue here, proven in the folder's `www`.
+    func request(_ folder: TemporaryFolder, _ names: [String] = ["a.test"]) -> IssueRequest {
+        var request = IssueRequest(names: names)
+        (request.ca, request.method, request.preflight) = (directory, .webroot(folder.path("www")), false)
+        request.agreesToTerms = { _ in true }
+        return request
     }
 }

@@ -17,13 +17,6 @@ struct IssueTests {
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
     }
 
-    private func request(_ ca: FakeCA, _ names: [String] = ["a.test"]) -> IssueRequest {
-        var request = IssueRequest(names: names)
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        return request
-    }
-
     private func agent(_ ca: FakeCA) -> CertificateAgent {
         ca.agent(folder.path("store"), tell: { [events] in events.add($0) })
     }
@@ -35,7 +28,7 @@ struct IssueTests {
     @Test func `a certificate is issued, left alone, renewed when a third is left, and its old pair is kept`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        guard case .installed(let first) = try await agent.issue(request(ca, ["a.test", "b.test"])) else {
+        guard case .installed(let first) = try await agent.issue(ca.request(folder, ["a.test", "b.test"])) else {
             return #expect(Bool(false))
         }
         #expect(first.name == "a.test")
@@ -50,7 +43,7 @@ struct IssueTests {
         }
         #expect(full == parts.joined())
 
-        #expect(try await agent.issue(request(ca, ["a.test", "b.test"])).code == .nothingToDo)
+        #expect(try await agent.issue(ca.request(folder, ["a.test", "b.test"])).code == .nothingToDo)
         #expect(try await agent.renew(RenewRequest()).code == .nothingToDo)
         time.advance(86_400 * 3.9)
         #expect(try await agent.renew(RenewRequest()).code == .nothingToDo)
@@ -71,11 +64,11 @@ struct IssueTests {
     @Test func `force issues although nothing is due, and another name makes another certificate`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        _ = try await agent.issue(request(ca))
-        var forced = request(ca)
+        _ = try await agent.issue(ca.request(folder))
+        var forced = ca.request(folder)
         forced.force = true
         #expect(try await agent.issue(forced).code == .changed)
-        #expect(try await agent.issue(request(ca, ["a.test", "c.test"])).code == .changed)
+        #expect(try await agent.issue(ca.request(folder, ["a.test", "c.test"])).code == .changed)
         #expect(try agent.show("a.test").summary.names == ["a.test", "c.test"])
     }
 
@@ -83,7 +76,7 @@ struct IssueTests {
         var faults = FakeCA.Faults()
         faults.authorizationsStartValid = true
         let ca = try await FakeCA(time, faults)
-        #expect(try await agent(ca).issue(request(ca)).code == .changed)
+        #expect(try await agent(ca).issue(ca.request(folder)).code == .changed)
         #expect(!ca.requests.contains { $0.path.hasPrefix("/c/") })
         #expect(events.all.contains(.alreadyValid(name: "a.test")))
     }
@@ -94,7 +87,7 @@ struct IssueTests {
             "hook.sh", "#!/bin/sh\necho \"$1 $2 $3 $CERTBOT_DOMAIN $CERTBOT_VALIDATION $CERTBOT_ALL_DOMAINS\" >> \(log)\n",
             mode: 0o755)
         let ca = try await FakeCA(time)
-        var wild = request(ca, ["*.w.test", "w.test"])
+        var wild = ca.request(folder, ["*.w.test", "w.test"])
         wild.method = .dnsHook(hook)
         #expect(try await agent(ca).issue(wild).code == .changed)
         let lines = try String(contentsOfFile: log, encoding: .utf8).split(separator: "\n")
@@ -107,7 +100,7 @@ struct IssueTests {
 
     @Test func `a wildcard without the DNS needs a person, before the CA is asked`() async throws {
         let ca = try await FakeCA(time)
-        await #expect(throws: AgentError.self) { _ = try await agent(ca).issue(request(ca, ["*.w.test"])) }
+        await #expect(throws: AgentError.self) { _ = try await agent(ca).issue(ca.request(folder, ["*.w.test"])) }
         #expect(ca.requests.isEmpty)
     }
 
@@ -115,7 +108,7 @@ struct IssueTests {
         let log = folder.path("hook.log")
         let hook = try folder.write("hook.sh", "#!/bin/sh\necho \"$1\" >> \(log)\n[ \"$1\" = cleanup ]\n", mode: 0o755)
         let ca = try await FakeCA(time)
-        var dns = request(ca)
+        var dns = ca.request(folder)
         dns.method = .dnsHook(hook)
         await #expect(throws: AgentError.self) { _ = try await agent(ca).issue(dns) }
         #expect(try String(contentsOfFile: log, encoding: .utf8) == "present\ncleanup\n")
@@ -126,7 +119,7 @@ struct IssueTests {
         var faults = FakeCA.Faults()
         (faults.terms, faults.bindingRequired) = ("https://ca.test/terms", true)
         let ca = try await FakeCA(time, faults)
-        var silent = request(ca)
+        var silent = ca.request(folder)
         silent.agreesToTerms = { _ in false }
         do {
             _ = try await agent(ca).issue(silent)
@@ -136,10 +129,10 @@ struct IssueTests {
             #expect(error.message.contains("https://ca.test/terms") && error.message.contains("--agree-tos"))
         }
         do {
-            _ = try await agent(ca).issue(request(ca))
+            _ = try await agent(ca).issue(ca.request(folder))
             Issue.record("issued without a binding")
         } catch { #expect(error.code == .needsPerson && error.message.contains("--eab-kid")) }
-        var bound = request(ca)
+        var bound = ca.request(folder)
         bound.binding = try AccountBinding(keyIdentifier: "kid-1", key: "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")
         #expect(try await agent(ca).issue(bound).code == .changed)
         #expect(ca.requests.contains { $0.path == "/acct" && $0.payload.contains("externalAccountBinding") })
@@ -148,7 +141,7 @@ struct IssueTests {
 
     @Test func `a dry run validates, gives up what it proved, and writes nothing`() async throws {
         let ca = try await FakeCA(time)
-        var dry = request(ca)
+        var dry = ca.request(folder)
         dry.dryRun = true
         #expect(try await agent(ca).issue(dry) == .dryRunPassed)
         #expect(ca.requests.contains { $0.path.hasPrefix("/c/") })
@@ -163,7 +156,7 @@ struct IssueTests {
         let hook = try folder.write(
             "deploy.sh", "#!/bin/sh\ntest -e \(flag) && echo \"$RENEWED_LINEAGE|$RENEWED_DOMAINS\" > \(flag)\n", mode: 0o755)
         let ca = try await FakeCA(time)
-        var deployed = request(ca, ["a.test", "b.test"])
+        var deployed = ca.request(folder, ["a.test", "b.test"])
         deployed.deployHook = hook
         let agent = agent(ca)
         #expect(try await agent.issue(deployed).code == .notServed)
@@ -178,7 +171,7 @@ struct IssueTests {
     @Test func `one certificate that cannot be renewed stops no other`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        for name in ["a.test", "b.test", "c.test"] { _ = try await agent.issue(request(ca, [name])) }
+        for name in ["a.test", "b.test", "c.test"] { _ = try await agent.issue(ca.request(folder, [name])) }
         try FileManager.default.removeItem(atPath: folder.path("store/live/b.test/lineage.json"))
         var all = RenewRequest()
         (all.force, all.preflight) = (true, false)
@@ -190,7 +183,7 @@ struct IssueTests {
     @Test func `revocation is told to the CA once and renewal passes the certificate over`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        _ = try await agent.issue(request(ca))
+        _ = try await agent.issue(ca.request(folder))
         #expect(try await agent.revoke("a.test", by: .certificateKey, reason: .superseded) == .changed)
         #expect(ca.requests.last?.path == "/revoke")
         #expect(ca.requests.last?.payload.contains(#""reason":4"#) == true)
@@ -204,7 +197,7 @@ struct IssueTests {
     @Test func `C-7.3.5-2 a roll-over that was killed is settled by asking the CA`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        _ = try await agent.issue(request(ca))
+        _ = try await agent.issue(ca.request(folder))
         let accounts = try FileManager.default.contentsOfDirectory(atPath: folder.path("store/accounts"))
         let account = "store/accounts/\(try #require(accounts.first))"
         let before = try String(contentsOfFile: folder.path("\(account)/key.pem"), encoding: .utf8)
@@ -227,13 +220,13 @@ struct IssueTests {
     @Test func `a deactivated account signs nothing more, and the next issue makes a new one`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        let first = try await agent.issue(request(ca))
+        let first = try await agent.issue(ca.request(folder))
         #expect(first.code == .changed)
         try await agent.deactivateAccount(ca.directory)
         var forced = RenewRequest()
         (forced.force, forced.preflight) = (true, false)
         #expect(try await agent.renew(forced).code == .needsPerson)
-        var again = request(ca)
+        var again = ca.request(folder)
         again.force = true
         #expect(try await agent.issue(again).code == .changed)
     }
@@ -242,8 +235,8 @@ struct IssueTests {
         let ca = try await FakeCA(time)
         let inner = try await FakeCA(time)
         let (folder, store) = (folder, folder.path("store"))
-        let again = request(inner)
-        var first = request(ca)
+        let again = inner.request(folder)
+        var first = ca.request(folder)
         first.method = nil
         first.choose = { _ in
             do throws(AgentError) {
@@ -261,7 +254,7 @@ struct IssueTests {
         let ca = try await FakeCA(time, faults)
         let agent = ca.agent(
             folder.path("store"), sleep: { _ in try await Task.sleep(for: .seconds(3600)) }, tell: { [events] in events.add($0) })
-        let request = request(ca)
+        let request = ca.request(folder)
         let task = Task { try await agent.issue(request) }
         try await eventually("the answer in place") { events.all.contains { if case .answerPlaced = $0 { true } else { false } } }
         task.cancel()
@@ -272,7 +265,7 @@ struct IssueTests {
     @Test func `every event is a line and a JSON object, and the command line reads back`() async throws {
         let ca = try await FakeCA(time)
         let agent = agent(ca)
-        _ = try await agent.issue(request(ca))
+        _ = try await agent.issue(ca.request(folder))
         for event in events.all {
             let object = try JSONSerialization.jsonObject(with: JSONEncoder().encode(event)) as? [String: Any]
             #expect(object?["event"] is String)
@@ -288,14 +281,14 @@ struct IssueTests {
         try await agent.addAuthority("mine", url: ca.directory, root: nil)
         try await agent.useAuthority("mine")
         #expect(try agent.authorities().first { $0.isStandard }?.entry.name == "mine")
-        var plain = request(ca)
+        var plain = ca.request(folder)
         plain.ca = nil
         #expect(try await agent.issue(plain).code == .changed)
         #expect(try await agent.removeAuthority("mine") == .changed)
         #expect(try await agent.removeAuthority("mine") == .nothingToDo)
         #expect(try agent.authorities().first { $0.isStandard }?.entry.name == "letsencrypt")
         for wrong in ["buypass", "nobody", "http://ca.test/dir"] {
-            var request = request(ca, ["z.test"])
+            var request = ca.request(folder, ["z.test"])
             request.ca = wrong
             await #expect(throws: AgentError.self) { _ = try await agent.issue(request) }
         }

@@ -16,13 +16,6 @@ struct MishapTests {
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
     }
 
-    private func request(_ ca: FakeCA) -> IssueRequest {
-        var request = IssueRequest(names: ["a.test"])
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        return request
-    }
-
     @Test func `a dry run does not spend the key that a refused registration left behind`() async throws {
         // Registrations are refused at first; then the key is one that the authority does not know.
         let isRefusing = Mutex(true)
@@ -36,9 +29,9 @@ struct MishapTests {
         let ca = try await FakeCA(time, faults)
         let events = EventList()
         let agent = ca.agent(folder.path("store"), tell: { events.add($0) })
-        await #expect(throws: AgentError.self) { _ = try await agent.issue(request(ca)) }
+        await #expect(throws: AgentError.self) { _ = try await agent.issue(ca.request(folder)) }
         isRefusing.withLock { $0 = false }
-        var dry = request(ca)
+        var dry = ca.request(folder)
         dry.dryRun = true
         #expect(try await agent.issue(dry) == .dryRunPassed)
         let made = events.all.compactMap { event in
@@ -49,7 +42,7 @@ struct MishapTests {
 
     @Test func `without a way of proof nothing is asked of the authority`() async throws {
         let ca = try await FakeCA(time)
-        var request = request(ca)
+        var request = ca.request(folder)
         request.method = nil
         do {
             _ = try await ca.agent(folder.path("store")).issue(request)
@@ -74,9 +67,9 @@ struct MishapTests {
             let ca = try await FakeCA(time, faults)
             let agent = ca.agent(folder.path("store-\(type)"))
             gone.withLock { $0 = nil }
-            _ = try await agent.issue(request(ca))
+            _ = try await agent.issue(ca.request(folder))
             gone.withLock { $0 = type }
-            var again = request(ca)
+            var again = ca.request(folder)
             again.force = true
             do {
                 _ = try await agent.issue(again)
@@ -91,7 +84,7 @@ struct MishapTests {
     @Test(arguments: ["/proc/chancery", "/proc/1/none/chancery"])
     func `a store that cannot be made is one sentence and no crash`(path: String) async throws {
         let ca = try await FakeCA(time)
-        await #expect(throws: AgentError.self) { _ = try await ca.agent(path).issue(request(ca)) }
+        await #expect(throws: AgentError.self) { _ = try await ca.agent(path).issue(ca.request(folder)) }
     }
 
     @Test func `a store that cannot be read is not taken for an empty one`() async throws {

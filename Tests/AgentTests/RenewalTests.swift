@@ -18,13 +18,6 @@ struct RenewalTests {
         try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
     }
 
-    private func request(_ ca: FakeCA, _ names: [String] = ["a.test"]) -> IssueRequest {
-        var request = IssueRequest(names: names)
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        return request
-    }
-
     private func agent(_ ca: FakeCA) -> CertificateAgent {
         ca.agent(folder.path("store"), tell: { [events] in events.add($0) })
     }
@@ -56,7 +49,7 @@ struct RenewalTests {
     @Test func `after failures the pauses grow, are kept on disk, end with success, and force does not wait`() async throws {
         let isFailing = Mutex(false)
         let ca = try await moodyCA { isFailing.withLock { $0 } ? Self.problem("serverInternal", 500) : nil }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         time.advance(86_400 * 4.1)
         isFailing.withLock { $0 = true }
         var pauses: [Double] = []
@@ -91,13 +84,13 @@ struct RenewalTests {
         }
         for _ in 0..<2 {
             do {
-                _ = try await agent(ca).issue(request(ca))
+                _ = try await agent(ca).issue(ca.request(folder))
                 Issue.record("issued")
             } catch { #expect(error.code == .wait && error.until == time.now + 7_200) }
         }
         #expect(ca.requests.count { $0.path == "/order" } == 1, "the second run did not ask")
         isFull.withLock { $0 = false }
-        var forced = request(ca)
+        var forced = ca.request(folder)
         forced.force = true
         #expect(try await agent(ca).issue(forced).code == .changed)
         isFull.withLock { $0 = true }
@@ -105,12 +98,12 @@ struct RenewalTests {
         await #expect(throws: AgentError.self) { _ = try await agent(ca).issue(forced) }
         isFull.withLock { $0 = false }
         time.advance(7_201)
-        #expect(try await agent(ca).issue(request(ca, ["b.test"])).code == .changed)
+        #expect(try await agent(ca).issue(ca.request(folder, ["b.test"])).code == .changed)
     }
 
     @Test func `a damaged note of failures stops nothing`() async throws {
         let ca = try await moodyCA { nil }
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         try FileManager.default.createDirectory(atPath: folder.path("store/state/a.test"), withIntermediateDirectories: true)
         try folder.write("store/state/a.test/failures.json", "{\"count\":")
         time.advance(86_400 * 4.1)
@@ -130,7 +123,7 @@ struct RenewalTests {
         var faults = FakeCA.Faults()
         faults.alternateRoots = ["Other Root", "Third Root"]
         let ca = try await FakeCA(time, faults)
-        var wanted = request(ca)
+        var wanted = ca.request(folder)
         wanted.preferredChain = "third root"
         #expect(try await agent(ca).issue(wanted).code == .changed)
         func topIssuer() async throws -> String {
@@ -151,7 +144,7 @@ struct RenewalTests {
         var faults = FakeCA.Faults()
         faults.alternateRoots = ["Other Root"]
         let ca = try await FakeCA(time, faults)
-        var wanted = request(ca)
+        var wanted = ca.request(folder)
         wanted.preferredChain = "No Such Root"
         #expect(try await agent(ca).issue(wanted).code == .changed)
         #expect(
@@ -168,7 +161,7 @@ struct RenewalTests {
         var faults = FakeCA.Faults()
         (faults.alternateRoots, faults.alternatesOfAnother) = (["Other Root"], true)
         let ca = try await FakeCA(time, faults)
-        var wanted = request(ca)
+        var wanted = ca.request(folder)
         wanted.preferredChain = "Other Root"
         #expect(try await agent(ca).issue(wanted).code == .changed)
         let issuer = try await Program.succeed(
@@ -179,7 +172,7 @@ struct RenewalTests {
 
     @Test func `an account that the CA lost is registered again there, with the same key, by renewal too`() async throws {
         let ca = try await FakeCA(time)
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         let key = try await agent(ca).showAccount(ca.directory).thumbprint
         ca.forgetAccounts()
         time.advance(86_400 * 4.1)
@@ -202,7 +195,7 @@ struct RenewalTests {
             answer.body = Array(text.replacingOccurrences(of: "TERMS", with: terms.withLock { $0 }).utf8)
         }
         let ca = try await FakeCA(time, faults)
-        _ = try await agent(ca).issue(request(ca))
+        _ = try await agent(ca).issue(ca.request(folder))
         ca.forgetAccounts()
         var forced = unchecked
         forced.force = true
@@ -214,7 +207,7 @@ struct RenewalTests {
             return #expect(Bool(false), "renewed")
         }
         #expect(error.code == .needsPerson && error.message.contains("https://ca.test/terms/2"))
-        var again = request(ca)
+        var again = ca.request(folder)
         again.force = true
         #expect(try await agent(ca).issue(again).code == .changed)
     }
