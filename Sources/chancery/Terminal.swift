@@ -7,6 +7,9 @@ import Foundation
 enum Terminal {
     static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
+    /// As it is, line ends and all.
+    static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
+
     static func progress(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
     /// One line; members in the order of the alphabet, so that two runs can be compared.

@@ -43,6 +43,10 @@ struct CommandLineTests {
         ("ca use", "name"),
         ("ca order", "--none"),
         ("ca order a --none", "--none"),
+        ("plan --months 0", "1 to 60"),
+        ("plan --months 61", "1 to 60"),
+        ("plan --ics --json", "--ics"),
+        ("plan --what-if", "Missing value"),
     ])
     func `a wrong command line is refused with exit code 64 and what to change`(line: String, says: String) {
         do {

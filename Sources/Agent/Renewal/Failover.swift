@@ -14,22 +14,28 @@ struct Candidates: Sendable, Equatable {
 
 extension CertificateAgent {
     /// The CA that a person chose for a certificate, then those of its pool, or of the store's: none is taken that a person did not name,
-    /// and none without an account, or that is known not to serve these names.
-    func candidates(_ lineage: Lineage) throws(AgentError) -> Candidates {
-        var pool = lineage.pool
-        if pool == nil { pool = try store.settings().pool }
-        var found = Candidates()
-        var unwell: [(ca: String, until: Date)] = []
-        var seen: Set<String> = []
-        let now = configuration.now()
-        for ca in [lineage.wanted ?? lineage.ca] + (pool ?? []) where seen.insert(ca).inserted {
-            if seen.count > 1 {
-                guard let record = try store.accountRecord(ca), record.url != nil, record.deactivated == nil else { continue }
+    /// and none beside the first without an account, or that is known not to serve these names.
+    func eligible(_ lineage: Lineage, _ settings: SettingsRecord) throws(AgentError) -> [String] {
+        var found: [String] = []
+        for ca in [lineage.wanted ?? lineage.ca] + (lineage.pool ?? settings.pool ?? []) where !found.contains(ca) {
+            if !found.isEmpty {
+                guard try hasAccount(ca) else { continue }
                 if let entry = catalogueEntry(ca) {
                     if entry.closed { continue }
                     if !entry.wildcards, lineage.names.contains(where: { $0.hasPrefix("*.") }) { continue }
                 }
             }
+            found.append(ca)
+        }
+        return found
+    }
+
+    /// Those that are eligible, by how they are.
+    func candidates(_ lineage: Lineage) throws(AgentError) -> Candidates {
+        var found = Candidates()
+        var unwell: [(ca: String, until: Date)] = []
+        let now = configuration.now()
+        for ca in try eligible(lineage, store.settings()) {
             let health = store.health(ca)
             if health.isWell(at: now) { found.well.append(ca) } else { unwell.append((ca, health.unwellUntil ?? now)) }
         }
