@@ -29,6 +29,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     /// A CA failed, and the next one of the pool is asked. Directory URLs.
     case failedOver(name: String, from: String, to: String, reason: String)
     case due(name: String, reason: RenewalReason)
+    /// What is ordered by force costs this much of the CA's limits.
+    case cost(name: String, ca: String, text: String)
     case sleeping(until: Date)
     case postponed(name: String, until: Date, reason: String)
     case dryRunPassed(names: [String])
@@ -63,6 +65,7 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
             "\(name): its CA advises renewal between \(RFC3339.string(start)) and \(RFC3339.string(end)); chosen: \(RFC3339.string(chosen))\(page.map { "; why: \($0.sanitized)" } ?? "")."
         case .failedOver(let name, let from, let to, let reason):
             "\(name): \(from.sanitized) failed, so that \(to.sanitized) is asked. \(reason)"
+        case .cost(let name, let ca, let text): "\(name): this costs at \(ca.sanitized): \(text)"
         case .due(let name, let reason): "\(name) is renewed: \(reason.words)."
         case .sleeping(let until): "Nothing to do before \(RFC3339.string(until))."
         case .postponed(let name, let until, let reason):
@@ -120,6 +123,7 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
                 ] + (page.map { [("page", $0)] } ?? []))
         case .failedOver(let name, let from, let to, let reason):
             try put("failed-over", [("name", name), ("from", from), ("to", to), ("reason", reason)])
+        case .cost(let name, let ca, let text): try put("cost", [("name", name), ("ca", ca), ("text", text)])
         case .due(let name, let reason): try put("due", [("name", name), ("reason", reason.rawValue)])
         case .sleeping(let until): try put("sleeping", [("until", RFC3339.string(until))])
         case .postponed(let name, let until, let reason):

@@ -27,6 +27,7 @@ enum Terminal {
         var line = "Error: \(name.map { "\($0): " } ?? "")\(error.message)"
         if let until = error.until { line += " Come again after \(RFC3339.string(until))." }
         progress(line)
+        if let remedy = error.remedy { progress("To change: \(remedy)") }
     }
 
     /// - Returns: nil at the end of the input, or when a signal came.

@@ -127,6 +127,15 @@ struct PlanTests {
         #expect(risks.first?.name == "n45.example.com", "a tenth of 50 is left to people")
         #expect(risks.first?.text.contains("50 certificates below example.com in 7 days") == true)
         #expect(risks.first?.isGrave == false)
+        var short = renewals(.new)
+        short = short.map { renewal in
+            RenewalPlan.Renewal(
+                name: renewal.name, at: renewal.at, reason: .third, ca: ca, authority: "le", movedFrom: nil,
+                before: time.now + Self.day,
+                notAfter: renewal.notAfter, delay: 0, kinship: .new)
+        }
+        let grave = limits.risks(short, names: [:])
+        #expect(grave.map(\.isGrave) == [true] && grave.first?.name == "n50.example.com")
         for spared in [Kinship.renewal, .replacement] { #expect(limits.risks(renewals(spared), names: [:]).isEmpty) }
         let used = (0..<40).map { Counted(at: time.now - 3600 - Double($0), kind: .certificates, key: "example.com") }
         let after = LimitForecast(domains: RegisteredDomain(list: ""), title: { _ in "le" }, before: [ca: used])

@@ -65,7 +65,7 @@ extension CertificateAgent {
         var forecast = Forecast(now: now, end: end, outages: outages, health: health, title: title)
         for subject in subjects { forecast.follow(subject) }
         let renewals = forecast.renewals.sorted { ($0.at, $0.name) < ($1.at, $1.name) }
-        let limits = LimitForecast(domains: .standard, title: title, before: counted(Set(renewals.map(\.ca)), since: now))
+        let limits = LimitForecast(domains: .standard, title: title, before: counted(Set(renewals.map(\.ca))))
         risks += forecast.risks + limits.risks(renewals, names: names)
         risks.sort {
             ($0.isGrave ? 0 : 1, $0.at, $0.name ?? "", $0.kind.rawValue) < (
@@ -141,7 +141,13 @@ extension CertificateAgent {
     }
 
     /// What was asked of CAs already and still counts.
-    private func counted(_ authorities: Set<String>, since now: Date) -> [String: [Counted]] { [:] }
+    private func counted(_ authorities: Set<String>) -> [String: [Counted]] {
+        Dictionary(
+            uniqueKeysWithValues: authorities.map { ca in
+                let pages = [store.ledger(ca, nil)] + store.ledgerDomains(ca).map { store.ledger(ca, $0) }
+                return (ca, pages.flatMap(\.notes).sorted { $0.at < $1.at })
+            })
+    }
 
     func hasAccount(_ ca: String) throws(AgentError) -> Bool {
         let record = try store.accountRecord(ca)

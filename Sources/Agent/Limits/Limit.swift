@@ -1,3 +1,4 @@
+import Crypto
 package import Foundation
 
 /// A bound that a CA has published on what is asked of it.
@@ -24,6 +25,25 @@ package struct Limit: Sendable, Hashable, Encodable {
             case .failures: "failed validations of \(key ?? "one name")"
             case .accounts: "new accounts"
             }
+        }
+
+        /// What an order for these names is counted under, separately; a nil is one count for all.
+        func keys(_ names: [String], _ domains: RegisteredDomain = .standard) -> [String?] {
+            switch self {
+            case .orders: [nil]
+            case .certificates: Set(names.map(domains.of)).sorted()
+            case .sameNames: [Self.set(names)]
+            case .failures, .accounts: []
+            }
+        }
+
+        /// One short text for a set of names, whatever their order.
+        static func set(_ names: [String]) -> String {
+            let sorted = Set(names).sorted()
+            let whole = sorted.joined(separator: ", ")
+            guard whole.utf8.count > 200, let first = sorted.first else { return whole }
+            let digest = SHA256.hash(data: Data(whole.utf8)).prefix(6).map { String($0, radix: 16) }.joined()
+            return "\(first) and \(sorted.count - 1) more (\(digest))"
         }
     }
     package let kind: Kind

@@ -6,10 +6,12 @@ import Foundation
 struct Candidates: Sendable, Equatable {
     /// Directory URLs in the order in which they are tried.
     var well: [String] = []
-    /// Those that failed lately, soonest well again first; tried last, and only when time is short.
+    /// Those that failed lately, or whose limits leave nothing, soonest well again first; tried last, and only when time is short.
     var unwell: [String] = []
     /// When the first of `unwell` is well again.
     var wellAgain: Date?
+    /// Why it is not, now.
+    var reason: String?
 }
 
 extension CertificateAgent {
@@ -33,14 +35,22 @@ extension CertificateAgent {
     /// Those that are eligible, by how they are.
     func candidates(_ lineage: Lineage) throws(AgentError) -> Candidates {
         var found = Candidates()
-        var unwell: [(ca: String, until: Date)] = []
+        var unwell: [(ca: String, until: Date, reason: String)] = []
         let now = configuration.now()
         for ca in try eligible(lineage, store.settings()) {
             let health = store.health(ca)
-            if health.isWell(at: now) { found.well.append(ca) } else { unwell.append((ca, health.unwellUntil ?? now)) }
+            let wait = wait(lineage.names, kinship(lineage.names, replacing: lineage, at: ca), at: ca, leaving: .reserve)
+            if !health.isWell(at: now) {
+                let until = max(health.unwellUntil ?? now, wait?.until ?? now)
+                unwell.append((ca, until, "\(ca.sanitized) failed lately. \(health.reason ?? "")"))
+            } else if let wait {
+                unwell.append((ca, wait.until, wait.reason))
+            } else {
+                found.well.append(ca)
+            }
         }
         unwell.sort { $0.until < $1.until }
-        (found.unwell, found.wellAgain) = (unwell.map(\.ca), unwell.first?.until)
+        (found.unwell, found.wellAgain, found.reason) = (unwell.map(\.ca), unwell.first?.until, unwell.first?.reason)
         return found
     }
 
