@@ -92,7 +92,7 @@ import Testing
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
     func `nginx is checked, reloaded, and seen to serve the new certificate`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
@@ -113,7 +113,7 @@ import Testing
     func `a configuration that the checker refuses puts the old pair back, and the debt is paid when it is mended`() async throws
     {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
@@ -138,13 +138,13 @@ import Testing
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
     func `what reloads well but is not seen to be served is put back too`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         _ = try await agent().issue(request(["nginx:config=\(config),verify=127.0.0.1:\(port)"]))
         let (old, link) = (try serial(), Files.target(of: served))
         // A second place, where nobody listens.
-        let dead = try await freePort()
+        let dead = try freePort()
         var both = request(["nginx:config=\(config),verify=127.0.0.1:\(port),verify=127.0.0.1:\(dead)"])
         both.force = true
         let outcome = try await agent(.milliseconds(20)).issue(both)
@@ -158,7 +158,7 @@ import Testing
     @Test(.enabled(if: has("apache2"), "apache2 is not installed"))
     func `Apache serves it after a graceful reload`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let modules = "/usr/lib/apache2/modules"
         let config = try folder.write(
             "apache.conf",
@@ -189,7 +189,7 @@ import Testing
     @Test(.enabled(if: has("haproxy"), "haproxy is not installed"))
     func `HAProxy takes key and chain in one file`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let config = try folder.write(
             "haproxy.cfg",
             """
@@ -220,7 +220,7 @@ import Testing
     @Test(.enabled(if: getuid() == 0 && has("runuser") && !postgres.isEmpty, "PostgreSQL is not installed, or this is not root"))
     func `PostgreSQL gets copies of its own, closed to others, and is seen over its SSLRequest`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let bin = Self.postgres
         // The database user must come to its folder.
         try await Program.succeed("chmod", ["755", folder.path])
@@ -281,6 +281,79 @@ import Testing
         try FileManager.default.removeItem(atPath: flag)
         #expect(try await agent().renew(RenewRequest()).code == .changed)
         #expect(try text(key) == text("\(store)/privkey.pem"))
+    }
+
+    @Test func `a deployment that was broken off is taken up, and goes back to what was there before it`() async throws {
+        let (key, chain) = (folder.path("copies/key.pem"), folder.path("copies/chain.pem"))
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        let flag = folder.path("fail")
+        let reload = try folder.write("reload.sh", "#!/bin/sh\ntest ! -e \(flag)\n", mode: 0o755)
+        #expect(
+            try await agent().issue(request(["files:key=\(key),fullchain=\(chain),reload=\(reload)"])).code == .changed)
+        func texts() throws -> [String] { try [key, chain].map { try String(contentsOfFile: $0, encoding: .utf8) } }
+        let (good, link) = (try texts(), Files.target(of: served))
+        #expect(try agent().show("a.test").deployment?.state == .unverified)
+        // Killed after the link and the key were placed: the record is open, the old files are kept, the rest is as it was.
+        try FileManager.default.linkItem(atPath: key, toPath: folder.path("copies/.key.pem.chancery-old"))
+        try FileManager.default.linkItem(atPath: chain, toPath: folder.path("copies/.chain.pem.chancery-old"))
+        try folder.write("new", "half")
+        try FileManager.default.removeItem(atPath: key)
+        try FileManager.default.moveItem(atPath: folder.path("new"), toPath: key)
+        try folder.write("copies/.chain.pem.chancery-new", "never placed")
+        try StoreFolder(folder.path("store")).save(
+            Deployment(serial: "00", state: .staged, at: time.now, reason: nil, before: link), of: "a.test")
+        try folder.write("fail", "")
+        #expect(try await agent().renew(forced).code == .notServed)
+        #expect(try texts() == good, "not the half that was found")
+        #expect(Files.target(of: served) == link)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")).count == 2)
+        try FileManager.default.removeItem(atPath: flag)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(try texts() != good && Files.target(of: served) != link)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")).count == 2)
+    }
+
+    @Test func `what cannot be put back is kept, named, and put back when it can be`() async throws {
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        let key = folder.path("copies/key.pem")
+        // Refuses, and takes away the file's place, so that nothing can be renamed to it.
+        let flag = folder.path("fail")
+        let reload = try folder.write(
+            "reload.sh", "#!/bin/sh\ntest -e \(flag) || exit 0\nrm -f \(key); mkdir -p \(key)/x; exit 1\n", mode: 0o755)
+        #expect(try await agent().issue(request(["files:key=\(key),reload=\(reload)"])).code == .changed)
+        let good = try String(contentsOfFile: key, encoding: .utf8)
+        try folder.write("fail", "")
+        #expect(try await agent().renew(forced).code == .notServed)
+        let stuck = try #require(try agent().show("a.test").deployment)
+        let kept = folder.path("copies/.key.pem.chancery-old")
+        #expect(stuck.state == .stuck && stuck.reason?.contains(kept) == true, "\(stuck)")
+        #expect(try String(contentsOfFile: kept, encoding: .utf8) == good)
+        try FileManager.default.removeItem(atPath: key)
+        try FileManager.default.removeItem(atPath: flag)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")) == ["key.pem"])
+    }
+
+    @Test(arguments: [
+        (["a.test", "*.a.test"], ["a.test"]), (["*.a.test"], ["chancery-check.a.test"]),
+        (["a.test", "b.test"], ["a.test", "b.test"]),
+    ])
+    func `a wildcard is asked for by one of its names, where there is nothing else to ask for`(names: [String], asked: [String])
+        async throws
+    {
+        let target = try InstallTarget("files:key=/x,verify=127.0.0.1:443")
+        #expect(await target.endpoints(names).map(\.name) == asked)
+    }
+
+    @Test(.enabled(if: has("nginx"), "nginx is not installed"))
+    func `a server that nobody could look at is not called verified`() async throws {
+        try await prepare()
+        let (nginx, config) = try nginx(try freePort())
+        // No address belongs to a name under test.
+        #expect(try await agent().issue(request(["nginx:config=\(config)"])).code == .changed)
+        #expect(try agent().show("a.test").deployment?.state == .unverified)
+        #expect(events.all.contains { if case .warning(let text) = $0 { text.contains("verify=") } else { false } })
+        try await nginx.stop(SIGQUIT)
     }
 
     @Test func `a copy over a link or a folder is refused before anything is changed`() async throws {

@@ -37,7 +37,7 @@ final class Pebble: Sendable {
             "x509", "-req", "-in", "tls.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2",
             "-extfile",
             "ext", "-out", "tls.pem")
-        let ports = try await [freePort(), freePort(), freePort(), freePort(), freePort(), freePort()]
+        let ports = try [freePort(), freePort(), freePort(), freePort(), freePort(), freePort()]
         (http01Port, tlsALPN01Port, dnsControl) = (ports[2], ports[3], ports[5])
         let keys = binding.map { #""\#($0.id)":"\#($0.key)""# } ?? ""
         let config = try f.write(
@@ -154,7 +154,7 @@ struct PebbleTests {
         let pebble = try await Pebble([:])
         let agent = pebble.agent()
         // Nobody listens where the CA looks.
-        let elsewhere = try await freePort()
+        let elsewhere = try freePort()
         do {
             _ = try await agent.issue(pebble.request(["down.example"], .standalone(port: elsewhere)))
             Issue.record("issued")

@@ -83,12 +83,20 @@ package struct InstallTarget: Sendable, Equatable {
         (self.text, self.kind, installer) = (text, kind.name, try kind.make(options))
     }
 
+    /// Whether its server is one that shows its certificate, and nobody said `verify=none`.
+    var showsItself: Bool { places.map { !$0.isEmpty } ?? (installer.port != nil) }
+
+    func isSeenNowhere(_ names: [String]) -> String {
+        "\(kind) could not be looked at, since this host knows no address of \(names.joined(separator: ", ").sanitized). Say verify=ADDRESS:PORT, or verify=none."
+    }
+
     /// Where the new certificate must be seen.
-    /// - Parameter names: of the certificate; wildcards cannot be asked for.
+    /// - Parameter names: of the certificate. Wildcards are asked for, by one of the names that they stand for, only where there is nothing else.
     func endpoints(_ names: [String]) async -> [Endpoint] {
         let places = places ?? installer.port.map { [Place(address: nil, port: $0)] } ?? []
         var found: [Endpoint] = []
-        for name in names where !name.hasPrefix("*.") {
+        let plain = names.filter { !$0.hasPrefix("*.") }
+        for name in plain.isEmpty ? names.map({ "chancery-check" + $0.dropFirst() }) : plain {
             for place in places {
                 var addresses = place.address.map { [$0] } ?? []
                 if place.address == nil { addresses = await Endpoint.addresses(of: name) }

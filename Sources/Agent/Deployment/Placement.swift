@@ -9,18 +9,20 @@ import Foundation
 #endif
 
 /// The files of one deployment: the link `served/NAME`, and copies elsewhere. All new files lie ready before the first one is put in
-/// place, each by one rename, and what was there lies ready to come back.
+/// place, each by one rename, and what was there lies ready to come back, beside it and under a fixed name: a deployment that a crash
+/// broke off is taken up by the next one, which goes back to what was there before the first.
 struct Placement {
     private struct Staged {
         let path: String
-        /// Beside it, with its owner, group and mode.
+        /// `.FILE.chancery-new`, beside it, with its owner, group and mode.
         let new: String
-        /// Of what was there before; nil if nothing was.
+        /// `.FILE.chancery-old`: what was there before; nil if nothing was.
         let old: String?
     }
 
     private let link: String
-    private let before: String?
+    /// Where the link pointed before; nil if there was none.
+    let before: String?
     private let target: String
     private var copies: [Staged] = []
 
@@ -34,15 +36,17 @@ struct Placement {
         }
         try Files.makeFolder("\(store.path)/served")
         link = store.served(lineage.name)
-        before = Files.target(of: link)
+        let last = store.deployment(lineage.name)
+        let isOpen = last?.isOpen ?? false
+        before = isOpen ? last?.before : Files.target(of: link)
         target = live
         do throws(AgentError) {
             for copy in targets.flatMap(\.installer.copies) {
                 let text = try Self.text(copy.content, of: lineage.name, in: store)
-                copies.append(try Self.stage(text, copy))
+                copies.append(try Self.stage(text, copy, keepsOld: isOpen))
             }
         } catch {
-            discard()
+            removeNew()
             throw error
         }
     }
@@ -52,19 +56,29 @@ struct Placement {
         for copy in copies { try Files.move(copy.new, to: copy.path) }
     }
 
-    /// As it was; what was not there before stays.
+    /// As it was; what was not there before stays. One failure does not stop the rest.
+    /// - Throws: `failed`, naming what is not as it was and where its old content lies, which stays there.
     func putBack() throws(AgentError) {
-        if let before { try Files.link(link, to: before) }
-        for copy in copies { if let old = copy.old { try Files.move(old, to: copy.path) } }
+        removeNew()
+        var failures: [String] = []
+        if let before {
+            do throws(AgentError) { try Files.link(link, to: before) } catch { failures.append(error.message) }
+        }
+        for case let (path, old?) in copies.map({ ($0.path, $0.old) }) {
+            do throws(AgentError) { try Files.move(old, to: path) } catch {
+                failures.append("\(error.message) Its old content is in \(old).")
+            }
+        }
+        guard failures.isEmpty else { throw .failed(failures.joined(separator: " ")) }
     }
 
-    /// Takes away what was only ready.
-    func discard() {
-        for copy in copies {
-            unlink(copy.new)
-            if let old = copy.old { unlink(old) }
-        }
+    /// There is no going back any more.
+    func finish() {
+        removeNew()
+        for copy in copies { if let old = copy.old { unlink(old) } }
     }
+
+    private func removeNew() { for copy in copies { unlink(copy.new) } }
 
     private static func text(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
         -> String
@@ -78,13 +92,16 @@ struct Placement {
         }
     }
 
-    private static func stage(_ text: String, _ copy: Installer.Copy) throws(AgentError) -> Staged {
+    /// - Parameter keepsOld: whether what an earlier deployment kept is still what to go back to.
+    private static func stage(_ text: String, _ copy: Installer.Copy, keepsOld: Bool) throws(AgentError) -> Staged {
         let folder = (copy.path as NSString).deletingLastPathComponent
         let file = (copy.path as NSString).lastPathComponent
-        let mark = UInt64.random(in: .min ... .max)
-        let (new, old) = ("\(folder)/.\(file).new-\(mark)", "\(folder)/.\(file).old-\(mark)")
+        let (new, old) = ("\(folder)/.\(file).chancery-new", "\(folder)/.\(file).chancery-old")
         var status = stat()
-        let isThere = lstat(copy.path, &status) == 0
+        unlink(new)
+        if !keepsOld { unlink(old) }
+        let isKept = lstat(old, &status) == 0
+        let isThere = isKept || lstat(copy.path, &status) == 0
         guard !isThere || status.st_mode & S_IFMT == S_IFREG else {
             throw .needsPerson("\(copy.path) is no regular file, so that it is not replaced.")
         }
@@ -96,7 +113,7 @@ struct Placement {
                     throw .failed("Cannot give \(new) to the owner of \(copy.path): \(Files.reason()).")
                 }
                 // A second name for the file that is there: nothing is moved away, and it comes back as it is, ACL and all.
-                guard keepName(copy.path, old) == 0 else {
+                guard isKept || keepName(copy.path, old) == 0 else {
                     throw .failed("Cannot keep \(copy.path) for the case of a failure: \(Files.reason()).")
                 }
             } else if let owner = copy.owner, geteuid() == 0 {

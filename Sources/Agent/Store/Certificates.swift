@@ -81,7 +81,7 @@ extension StoreFolder {
         try after(.versionNamed)
         try Files.link(live(name), to: "../archive/\(name)/\(version)")
         try after(.linked)
-        let inUse = [live(name), served(name)].compactMap { Files.target(of: $0) }
+        let inUse = [live(name), served(name)].compactMap { Files.target(of: $0) } + [deployment(name)?.before].compactMap { $0 }
         for old in versions(name).dropLast(5) where !inUse.contains(where: { $0.hasSuffix("/\(old)") }) {
             Files.remove("\(folder)/\(old)")
         }
