@@ -99,7 +99,7 @@ let package = Package(
         room(
             "ACMEClient",
             crypto + nio + [.product(name: "AsyncHTTPClient", package: "async-http-client"), "ACME"]),
-        room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "ACMEClient"]),
+        room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "ACMEClient"]),
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -129,7 +129,7 @@ let package = Package(
             "ChancerydTests",
             [arguments, logging, tracing, "chanceryd", "ACME", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
-        suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
+        suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "DNS", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),
         suite("EndToEndTests", ["ACME", "ACMEClient", "PKIX", "TestSupport"], leavingOut: ["Scripts"]),
     ],
