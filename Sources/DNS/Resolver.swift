@@ -53,6 +53,19 @@ package final class Resolver: Sendable {
         try await ask(name, [.txt])[0].get().compactMap(Self.joined)
     }
 
+    /// The CAA records at exactly this name; none where it has none or does not exist.
+    package func caa(at name: String) async throws(LookupFailure) -> [CAAProperty] {
+        do throws(LookupFailure) { return try await ask(name, [.caa])[0].get().map(CAAProperty.init(record:)) } catch {
+            if error.kind == .noData || error.kind == .noSuchName { return [] }
+            throw error
+        }
+    }
+
+    /// The CAA records that hold for a name (RFC 8659 section 3), nil if there are none.
+    package func caa(for name: String) async throws(LookupFailure) -> CAASet? {
+        try await CAASet.relevant(to: name) { (name) async throws(LookupFailure) in try await caa(at: name) }
+    }
+
     /// - Returns: as many as there are types, in their order.
     func ask(_ name: String, _ types: [RecordType]) async -> [Result<[[UInt8]], LookupFailure>] {
         // Backslash and NUL mean something to libunbound's parser and to C; no host name needs them.

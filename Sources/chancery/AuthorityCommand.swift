@@ -15,9 +15,15 @@ struct AuthorityCommand: AsyncParsableCommand {
               chancery ca use ours
               chancery ca order letsencrypt ours
               chancery ca test ours
+              chancery ca drill
+              chancery ca switch --from letsencrypt --to ours
               chancery ca remove ours
             """,
-        subcommands: [List.self, AuthorityShowCommand.self, Add.self, Use.self, Order.self, Test.self, Remove.self])
+        subcommands: [
+            List.self, AuthorityShowCommand.self, Add.self, Use.self, Order.self, Test.self, DrillCommand.self,
+            SwitchCommand.self,
+            Remove.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -157,7 +163,8 @@ struct AuthorityCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forgets a name that `ca add` gave.",
             discussion:
-                "Example: chancery ca remove ours\n\nIts account and certificates stay. Refused while renewals may turn to it.")
+                "Example: chancery ca remove ours\n\nIts account stays. Refused while something depends on it, which is told."
+        )
         @OptionGroup var common: CommonOptions
         @Argument(help: "The name.") var name: String
 

@@ -39,6 +39,8 @@ final class FakeCA: Sendable {
         /// `dir` or `directory`.
         var directoryName = "dir"
         var bindingRequired = false
+        /// Its names in CAA records.
+        var identities: [String] = []
         /// Whether validations fail now.
         var refusesProofs: @Sendable () -> Bool = { false }
         /// Refuses an order by its payload.
@@ -129,7 +131,8 @@ final class FakeCA: Sendable {
 
     /// An agent that reaches several CAs, each by its directory.
     static func agent(
-        _ folder: String, _ authorities: [FakeCA], chance: @escaping @Sendable () -> Double = { 0.5 },
+        _ folder: String, _ authorities: [FakeCA], resolvers: [String] = [],
+        chance: @escaping @Sendable () -> Double = { 0.5 },
         sleep: (@Sendable (Duration) async throws -> Void)? = nil, tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "test/1")
@@ -137,7 +140,7 @@ final class FakeCA: Sendable {
         configuration.now = { time.now }
         configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
         return CertificateAgent(
-            store: StoreFolder(folder), configuration: configuration, chance: chance, tell: tell,
+            store: StoreFolder(folder), configuration: configuration, resolvers: resolvers, chance: chance, tell: tell,
             connect: { (directory, configuration) throws(ACMEClientError) in
                 try ACMEClient(
                     directory: directory, configuration: configuration,
@@ -174,7 +177,7 @@ final class FakeCA: Sendable {
         switch parts.first ?? "" {
         case "dir", "directory":
             let meta =
-                #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
+                #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired),"caaIdentities":[\#(faults.identities.map { "\"\($0)\"" }.joined(separator: ","))]}"#
             return json(
                 200,
                 #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key",\#(faults.advice == nil ? "" : "\"renewalInfo\":\"\(base)/ari\",")"x1":"https://community.test","meta":\#(meta)}"#

@@ -184,27 +184,53 @@ extension CertificateAgent {
         }
     }
 
-    /// Forgets a name that `ca add` gave. Accounts and certificates of that CA stay.
+    /// Forgets a name that `ca add` gave, unless something depends on that CA. Its account stays.
+    /// - Throws: `needsPerson`, with all that depends on it and what to say first.
     package func removeAuthority(_ name: String) async throws(AgentError) -> ExitCode {
         try await withLock { () async throws(AgentError) in
             var settings = try store.settings()
             guard let found = settings.authorities.first(where: { $0.name == name }) else { return .nothingToDo }
-            if settings.pool?.contains(found.directory) == true {
-                throw .needsPerson("\(name) stands in the order of CAs. Say `chancery ca order` without it first.")
-            }
-            let users = store.lineages().compactMap { try? $0.lineage.get() }.filter {
-                $0.pool?.contains(found.directory) == true
-            }
-            guard users.isEmpty else {
-                throw .needsPerson(
-                    "\(name) is a fallback of \(users.prefix(10).map(\.name).joined(separator: ", ")). Issue \(users.count == 1 ? "it" : "them") with other --fallback-ca first."
-                )
+            // Under another name it is still there.
+            let isLast = !settings.authorities.contains { $0.name != name && $0.directory == found.directory }
+            let reasons = isLast ? try dependants(on: found, settings) : []
+            guard reasons.isEmpty else {
+                throw .needsPerson((["\(name) is not forgotten:"] + reasons).joined(separator: "\n"))
             }
             settings.authorities.removeAll { $0.name == name }
-            if settings.standard == found.directory { settings.standard = nil }
             try store.save(settings)
             return .changed
         }
+    }
+
+    private func dependants(
+        on authority: SettingsRecord.Named, _ settings: SettingsRecord
+    ) throws(AgentError) -> [String] {
+        let (name, ca) = (authority.name, authority.directory)
+        var reasons: [String] = []
+        if settings.standard == ca {
+            reasons.append("It is the default of `issue`: say `chancery ca use` for another one first.")
+        }
+        if settings.pool?.contains(ca) == true {
+            reasons.append("It stands in the order of CAs: say `chancery ca order` without it first.")
+        }
+        func told(_ lineages: [Lineage]) -> String {
+            lineages.prefix(10).map(\.name).joined(separator: ", ")
+                + (lineages.count > 10 ? " and \(lineages.count - 10) more" : "")
+        }
+        let lineages = store.lineages().compactMap { try? $0.lineage.get() }.filter { $0.revoked == nil }
+        let own = lineages.filter { ($0.wanted ?? $0.ca) == ca }
+        if !own.isEmpty {
+            reasons.append("It renews \(told(own)): move them with `chancery ca switch --from \(name) --to OTHER` first.")
+        }
+        let backed = lineages.filter { $0.pool?.contains(ca) == true }
+        if !backed.isEmpty {
+            reasons.append(
+                "It is a fallback of \(told(backed)): issue \(backed.count == 1 ? "it" : "them") with other --fallback-ca first.")
+        }
+        if let open = try store.switchRecord(), open.isOpen, open.from == ca || open.to == ca {
+            reasons.append("A switch from or to it is not finished: `chancery ca switch --resume` or `--abandon` first.")
+        }
+        return reasons
     }
 
     /// The directory of a CA that a person named, or of the default one.

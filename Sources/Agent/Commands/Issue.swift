@@ -110,6 +110,7 @@ extension CertificateAgent {
                     .wait, "The CA asked to wait until \(RFC3339.string(asked.until)). --force asks it all the same.",
                     until: asked.until)
             }
+            if request.preflight { try await warnOfBackups(plan) }
             if request.dryRun { return try await carryOut(plan, request, mayRegister: true) }
             let kinship = kinship(plan.names, replacing: old, at: ca)
             if request.force {
@@ -147,6 +148,10 @@ extension CertificateAgent {
         if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
         var account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
         do throws(AgentError) {
+            if request.preflight {
+                try await checkAuthorization(
+                    plan.names, at: plan.ca, directory.meta?.caaIdentities ?? [], method: plan.method, account: account.value.url)
+            }
             let placed: PlacedOrder
             let replaced = request.dryRun || directory.renewalInfo == nil ? nil : plan.replaces
             let kinship: Kinship
@@ -167,7 +172,11 @@ extension CertificateAgent {
                 tell(.dryRunPassed(names: plan.names))
                 return .dryRunPassed
             }
-            return try await obtain(placed, plan, kinship, method: proved.method, account: account.value)
+            let (made, issued) = try await obtain(placed, plan, kinship, account: account.value)
+            let lineage = try install(issued, key: made, plan, method: proved.method, account: account.value.url)
+            var silent: Set<String> = []
+            await consult(lineage, silent: &silent)
+            return try await deploy(lineage)
         } catch {
             if !request.dryRun { hold(error, plan.names, at: plan.ca) }
             if account.isTemporary { await giveUp(nil, account) }
@@ -191,9 +200,10 @@ extension CertificateAgent {
         }
     }
 
-    private func obtain(
-        _ placed: PlacedOrder, _ plan: IssuePlan, _ kinship: Kinship, method: ChallengeMethod, account: ACMEAccount
-    ) async throws(AgentError) -> IssueOutcome {
+    /// A new key and the certificate for it, looked at; nothing is written.
+    func obtain(
+        _ placed: PlacedOrder, _ plan: IssuePlan, _ kinship: Kinship, account: ACMEAccount
+    ) async throws(AgentError) -> (made: RequestedKey, issued: IssuedCertificate) {
         let made = try RequestedKey(names: plan.names, keyType: plan.keyType, accountKey: account.key)
         tell(.finalizing(keyType: plan.keyType))
         let chains = try await asking { () async throws(ACMEClientError) in
@@ -207,10 +217,7 @@ extension CertificateAgent {
         if issued.chain.isEmpty, issued.leaf.issuer != issued.leaf.subject {
             tell(.warning("The CA sent no issuer with the certificate: programs that do not know its issuer will refuse it."))
         }
-        let lineage = try install(issued, key: made, plan, method: method, account: account.url)
-        var silent: Set<String> = []
-        await consult(lineage, silent: &silent)
-        return try await deploy(lineage)
+        return (made, issued)
     }
 }
 

@@ -17,6 +17,7 @@ extension CertificateAgent {
         _ ca: String, _ client: ACMEClient, _ directory: Directory, _ request: IssueRequest, mayRegister: Bool
     ) async throws(AgentError) -> ReadyAccount {
         let record = try store.accountRecord(ca)
+        defer { if !request.dryRun { note(directory.meta?.caaIdentities ?? [], of: ca) } }
         let isRegistered = record?.url != nil && record?.deactivated == nil
         if isRegistered || !mayRegister {
             let account = try await storedAccount(ca, client: client)

@@ -114,8 +114,8 @@ extension StoreFolder {
         try Files.replace(path, with: encoded(value), mode: 0o600)
     }
 
-    func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(AgentError) -> Value? {
-        guard let bytes = try Files.read(path) else { return nil }
+    func read<Value: Decodable>(_ type: Value.Type, from path: String, maximum: Int = 1 << 20) throws(AgentError) -> Value? {
+        guard let bytes = try Files.read(path, maximum: maximum) else { return nil }
         guard let value = try? JSONDecoder.acme.decode(type, from: Data(bytes)) else {
             throw .failed("\(path) cannot be read: it is damaged or of a newer version.")
         }
