@@ -40,7 +40,7 @@ struct DoctorCommand: AsyncParsableCommand {
     func run() async throws {
         var request = DoctorRequest()
         (request.names, request.ca, request.method, request.resolvers) = (names, authority.ca, proof.method, resolver)
-        let agent = common.agent()
+        let agent = common.agent(resolvers: resolver)
         let report = try await common.reporting { [request] () async throws(AgentError) in try await agent.examine(request) }
         common.show(report, Self.lines(report))
         try common.end(report.code)

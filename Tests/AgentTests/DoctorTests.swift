@@ -219,6 +219,32 @@ import Testing
         #expect(ContinuousClock.now - began < .seconds(60))
     }
 
+    @Test func `CAA records that keep a CA of the pool out are told with the record to add`() async throws {
+        let names = NameServer { question in
+            switch question.type {
+            case 257 where question.name == "new.test":
+                .records([NameServer.Record(type: 257, data: [0, 5] + Array("issue".utf8) + Array("other.example".utf8))])
+            case 1: .records([.a([127, 0, 0, 1])])
+            default: .records([])
+            }
+        }
+        var faults = FakeCA.Faults()
+        faults.identities = ["ours.example"]
+        let (ca, backup) = (try await FakeCA(time, faults), try await FakeCA(time, faults, base: "https://two.test"))
+        let agent = FakeCA.agent(folder.path("store"), [ca, backup], resolvers: [names.address])
+        _ = try await agent.orderAuthorities([backup.directory])
+        var wanted = request(["new.test"], method: .dnsHook("/bin/true"))
+        (wanted.ca, wanted.resolvers, wanted.dnsPort) = (ca.directory, [names.address], port(names))
+        let found = try await agent.examine(wanted).findings.filter { $0.check == .caa }
+        #expect(found.map(\.severity) == [.trouble, .warning])
+        #expect(found.allSatisfy { $0.text.contains(#"new.test. CAA 0 issue "ours.example""#) })
+        faults.identities = ["other.example"]
+        let named = try await FakeCA(time, faults, base: "https://three.test")
+        wanted.ca = named.directory
+        let other = FakeCA.agent(folder.path("other"), [named], resolvers: [names.address])
+        #expect(try await other.examine(wanted).findings.allSatisfy { $0.check != .caa })
+    }
+
     // MARK: The way to the proof
 
     private func way(

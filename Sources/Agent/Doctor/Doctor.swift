@@ -17,7 +17,7 @@ package struct DoctorRequest: Sendable {
     package var ca: String?
     /// For names without a certificate: how they would be proved.
     package var method: ChallengeMethod?
-    /// Resolvers as `Resolver` takes them; empty: the host's.
+    /// Resolvers as `Resolver` takes them; empty: the host's. CAA records are asked for where the agent always asks.
     package var resolvers: [String] = []
 
     // What tests replace.
@@ -182,7 +182,27 @@ extension CertificateAgent {
             findings += found.findings
             findings += await way.run(name, found.addresses, patient.method, isPublic: isPublic)
         }
+        findings += await examineRecords(patient, directories)
         if let lineage = patient.lineage { findings += await examineServed(lineage) }
+        return findings
+    }
+
+    /// CAA records, for each CA of the pool; as it says itself by which domain it is known, or said last.
+    private func examineRecords(_ patient: Patient, _ directories: [String: Directory]) async -> [Finding] {
+        var findings: [Finding] = []
+        for (index, ca) in patient.pool.enumerated() {
+            let account = (try? store.accountRecord(ca)).flatMap { $0 }?.url
+            let identities = directories[ca].map { $0.meta?.caaIdentities ?? [] }
+            let refusals = try? await refusals(patient.names, at: ca, identities, method: patient.method, account: account)
+            for refusal in refusals ?? [] {
+                findings.append(
+                    Finding(
+                        index == 0 ? .trouble : .warning, .caa, patient.names.first ?? ca, refusal,
+                        change: index == 0
+                            ? "Change the record so, or use an authority that it names."
+                            : "Change the record so, for it is a backup of these names."))
+            }
+        }
         return findings
     }
 }
