@@ -7,10 +7,15 @@ import Testing
 struct AgilityTests {
     private static let count = ProcessInfo.processInfo.environment["CHANCERY_AGILITY"].flatMap { Int($0) } ?? 30
 
-    /// An authority with keys of its own, beside the one that all tests share.
-    private static func another(_ folder: TemporaryFolder) async throws -> TestAuthority {
-        try await Program.succeed(Program.built("chanceryd"), ["init", "--data", folder.path("another")])
-        return try await TestAuthority(template: folder.path("another"))
+    /// Of an authority with keys of its own, beside the one that all tests share.
+    private static let another = Task {
+        let folder = try TemporaryFolder()
+        try await Program.succeed(Program.built("chanceryd"), ["init", "--data", folder.path("ca")])
+        return folder
+    }
+
+    private static func another() async throws -> TestAuthority {
+        try await TestAuthority(template: another.value.path("ca"))
     }
 
     private struct Told: Decodable {
@@ -37,8 +42,7 @@ struct AgilityTests {
     func `all certificates of a server move to another authority, killed on the way, and to Pebble, and no handshake fails`()
         async throws
     {
-        let scratch = try TemporaryFolder()
-        let (first, second) = (try await TestAuthority(), try await Self.another(scratch))
+        let (first, second) = (try await TestAuthority(), try await Self.another())
         let pebble = try await Pebble([:])
         let fleet = try await ServedFleet(Self.count, webPorts: [first.http01Port, second.http01Port, pebble.http01Port])
         let clock = ContinuousClock()
@@ -77,7 +81,7 @@ struct AgilityTests {
         let toPebble = try await fleet.chancery(
             [
                 "ca", "switch", "--from", second.directory, "--to", pebble.directory, "--ca-root", pebble.root, "--agree-tos",
-                "--no-preflight", "--json", "--canary", "10%",
+                "--no-preflight", "--json", "--canary", "50%",
             ], limit: 3600)
         let second2 = try report(toPebble)
         #expect(toPebble.status == 0 && second2.verified == Self.count, "\(toPebble.errors)")
@@ -92,9 +96,8 @@ struct AgilityTests {
     }
 
     @Test func `the authority dies in the middle of renewals, the next one takes over, and no handshake fails`() async throws {
-        let scratch = try TemporaryFolder()
-        let (first, second) = (try await TestAuthority(), try await Self.another(scratch))
-        let count = min(Self.count, 12)
+        let (first, second) = (try await TestAuthority(), try await Self.another())
+        let count = min(Self.count, 8)
         let fleet = try await ServedFleet(count, webPorts: [first.http01Port, second.http01Port])
         let registered = try await fleet.chancery(
             ["account", "register", "--ca", second.directory, "--ca-root", second.root, "--agree-tos"])
