@@ -42,7 +42,8 @@ struct AgilityTests {
     func `all certificates of a server move to another authority, killed on the way, and to Pebble, and no handshake fails`()
         async throws
     {
-        let (first, second) = (try await TestAuthority(), try await Self.another())
+        async let other = Self.another()
+        let (first, second) = (try await TestAuthority(), try await other)
         let pebble = try await Pebble([:])
         let fleet = try await ServedFleet(Self.count, webPorts: [first.http01Port, second.http01Port, pebble.http01Port])
         let clock = ContinuousClock()
@@ -96,7 +97,8 @@ struct AgilityTests {
     }
 
     @Test func `the authority dies in the middle of renewals, the next one takes over, and no handshake fails`() async throws {
-        let (first, second) = (try await TestAuthority(), try await Self.another())
+        async let other = Self.another()
+        let (first, second) = (try await TestAuthority(), try await other)
         let count = min(Self.count, 8)
         let fleet = try await ServedFleet(count, webPorts: [first.http01Port, second.http01Port])
         let registered = try await fleet.chancery(
@@ -125,5 +127,26 @@ struct AgilityTests {
             "\(seen.handshakes) handshakes, \(seen.failed) failed, \(seen.serials) certificates seen, slowest \(seen.slowest) s")
         #expect(seen.failed == 0, "\(seen.failures)")
         #expect(seen.serials > count / 3)
+    }
+
+    @Test func `what CAA records forbid is not ordered, and the built program names the record to add`() async throws {
+        let names = try await NameServer()
+        let authority = try await TestAuthority(names: names, flags: ["--set", "caa-identities=ca.example.org"])
+        let folder = try TemporaryFolder()
+        func issue(_ flags: String...) async throws -> Program.Outcome {
+            try await Program.run(
+                Program.built("chancery"),
+                [
+                    "issue", "--ca", authority.directory, "--ca-root", authority.root, "-d", "a.b.e2e.test", "--dns-hook",
+                    names.hook(), "--agree-tos", "--store", folder.path("store"), "--resolver", names.address,
+                ] + flags)
+        }
+        try await names.add("e2e.test", "b.e2e.test. 1 CAA 0 issue other.example")
+        let refused = try await issue()
+        #expect(refused.status == 3, "\(refused)")
+        #expect(refused.errors.contains(#"Add: b.e2e.test. CAA 0 issue "ca.example.org""#), "\(refused)")
+        try await names.add("e2e.test", #"b.e2e.test. 1 CAA 0 issue "ca.example.org""#)
+        let allowed = try await issue()
+        #expect(allowed.status == 0, "\(allowed)")
     }
 }

@@ -73,7 +73,7 @@ extension CertificateAgent {
             let (client, directory, root) = try await open(to, root: account.caRoot)
             if let root { try store.save(root: root, of: to) }
             _ = try await self.account(to, client, directory, account, mayRegister: true)
-            let obstacles = try await obstacles(lineages, request, at: to)
+            let obstacles = try await obstacles(lineages, request, at: to, directory.meta?.caaIdentities ?? [])
             if !obstacles.isEmpty {
                 let told = obstacles.sorted { $0.key < $1.key }.prefix(20).flatMap { name, reasons in
                     reasons.map { "\(name): \($0)" }
@@ -139,8 +139,13 @@ extension CertificateAgent {
     ) async throws(AgentError) -> SwitchReport {
         let now = configuration.now()
         let ended = try await amend(record.id) { record in
+            // A person's last word stands.
+            if record.state == .abandoned { return }
             (record.state, record.reason, record.until) = (state, reason, until)
             record.ended = state == .finished ? now : nil
+        }
+        if ended.state == .finished, try standardAuthority() == record.from {
+            tell(.warning("`chancery issue` still goes to \(record.from.sanitized): `chancery ca use` changes that."))
         }
         return try signed(report(ended))
     }
