@@ -71,7 +71,7 @@ let package = Package(
         room("Faults", []),
         room("Measures", [tracing]),
         room("ACME", crypto + ["CIdn2"]),
-        room("PKIX", crypto + x509),
+        room("PKIX", crypto + x509 + ["COpenSSL"]),
         room("DNS", ["CUnbound"]),
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(

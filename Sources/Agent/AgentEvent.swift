@@ -38,6 +38,8 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     case switched(name: String, serial: String, seen: Bool)
     /// A certificate could not be moved, and is served as before.
     case switchFailed(name: String, reason: String)
+    /// What is ordered by force costs this much of the CA's limits.
+    case cost(name: String, ca: String, text: String)
     case sleeping(until: Date)
     case postponed(name: String, until: Date, reason: String)
     case dryRunPassed(names: [String])
@@ -72,6 +74,7 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
             "\(name): its CA advises renewal between \(RFC3339.string(start)) and \(RFC3339.string(end)); chosen: \(RFC3339.string(chosen))\(page.map { "; why: \($0.sanitized)" } ?? "")."
         case .failedOver(let name, let from, let to, let reason):
             "\(name): \(from.sanitized) failed, so that \(to.sanitized) is asked. \(reason)"
+        case .cost(let name, let ca, let text): "\(name): this costs at \(ca.sanitized): \(text)"
         case .due(let name, let reason): "\(name) is renewed: \(reason.words)."
         case .drilled(let ca, let name, let serial, let seconds):
             "\(ca.sanitized) issued \(name) in \(Int(seconds.rounded())) s, serial \(serial); it is thrown away."
@@ -137,6 +140,7 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
                 ] + (page.map { [("page", $0)] } ?? []))
         case .failedOver(let name, let from, let to, let reason):
             try put("failed-over", [("name", name), ("from", from), ("to", to), ("reason", reason)])
+        case .cost(let name, let ca, let text): try put("cost", [("name", name), ("ca", ca), ("text", text)])
         case .due(let name, let reason): try put("due", [("name", name), ("reason", reason.rawValue)])
         case .drilled(let ca, let name, let serial, let seconds):
             try put("drilled", [("ca", ca), ("name", name), ("serial", serial), ("seconds", seconds)])

@@ -9,6 +9,7 @@ struct AuthorityCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               chancery ca list
+              chancery ca show letsencrypt
               chancery ca add ours https://ca.internal:8443/acme/default/directory \\
                 --ca-root root.pem
               chancery ca use ours
@@ -19,7 +20,9 @@ struct AuthorityCommand: AsyncParsableCommand {
               chancery ca remove ours
             """,
         subcommands: [
-            List.self, Add.self, Use.self, Order.self, Test.self, DrillCommand.self, SwitchCommand.self, Remove.self,
+            List.self, AuthorityShowCommand.self, Add.self, Use.self, Order.self, Test.self, DrillCommand.self,
+            SwitchCommand.self,
+            Remove.self,
         ])
 
     struct List: AsyncParsableCommand {
@@ -41,11 +44,13 @@ struct AuthorityCommand: AsyncParsableCommand {
             if view.hasAccount { marks.append("has an account") }
             if let place = view.place { marks.append("number \(place) of the order") }
             if let until = view.health.unwellUntil { marks.append("failed lately, passed over until \(RFC3339.string(until))") }
+            if let until = view.hold { marks.append("asked to wait until \(RFC3339.string(until))") }
             if entry.closed { marks.append("closed") }
             let title = entry.title == entry.name ? "" : "  \(entry.title)"
             return
                 "\(entry.name)\(title)\(marks.isEmpty ? "" : " (\(marks.joined(separator: ", ")))")\n    \(entry.directory.sanitized)"
                 + "\n    \(view.isOwn ? "Named here with `ca add`." : facts(entry))"
+                + view.budgets.filter { $0.used > 0 }.map { "\n    \($0.words.sanitized)." }.joined()
         }
 
         /// `account binding needed; wildcards; 90 days. Free.`

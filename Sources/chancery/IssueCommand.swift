@@ -63,7 +63,7 @@ struct IssueCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "Where to put the certificate to use: nginx, apache, haproxy, postfix, dovecot, postgresql, slapd, files, exec; again for more.",
+            "Where to put the certificate to use: \(InstallTarget.kinds.joined(separator: ", ")); again for more.",
             valueName: "target"))
     var install: [String] = []
     @OptionGroup var bound: BindingOptions

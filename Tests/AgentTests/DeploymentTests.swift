@@ -8,63 +8,13 @@ import Testing
 @testable import Agent
 
 /// Certificates put to use as a transaction, by real servers.
-@Suite(.serialized) struct DeploymentTests {
+@Suite(.serialized) struct DeploymentTests: DeploymentSuite {
     let folder: TemporaryFolder
     let time = SimulatedTime()
     let events = EventList()
     let ca: FakeCA
 
-    init() async throws {
-        folder = try TemporaryFolder()
-        try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
-        ca = try await FakeCA(time)
-    }
-
-    static func has(_ programs: String...) -> Bool {
-        programs.allSatisfy { FileManager.default.isExecutableFile(atPath: Program.find($0)) }
-    }
-
-    /// - Parameter patience: the real time that half a second of the agent's takes.
-    private func agent(_ patience: Duration = .milliseconds(250)) -> CertificateAgent {
-        let time = time
-        return ca.agent(
-            folder.path("store"),
-            sleep: {
-                try await Task.sleep(for: min($0, patience))
-                time.advance($0 / .seconds(1))
-            }, tell: { [events] in events.add($0) })
-    }
-
-    private func request(_ targets: [String] = []) -> IssueRequest {
-        var request = IssueRequest(names: ["a.test"])
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        if !targets.isEmpty { request.targets = targets }
-        return request
-    }
-
-    private var forced: RenewRequest {
-        var request = RenewRequest()
-        (request.preflight, request.force) = (false, true)
-        return request
-    }
-
-    private var served: String { folder.path("store/served/a.test") }
-
-    /// The serial that a server shows, as openssl sees it.
-    private func shown(_ port: Int, _ flags: [String] = []) async throws -> String {
-        let session = try await Program.run(
-            "openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-servername", "a.test"] + flags)
-        return try await Program.run("openssl", ["x509", "-noout", "-serial"], input: session.output).output
-    }
-
-    private func serial() throws -> String { "serial=\(try agent().show("a.test").summary.serial)\n" }
-
-    private func listening(_ port: Int) async throws {
-        try await eventually("port \(port)", limit: 60) {
-            try await Program.run("bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"]).status == 0
-        }
-    }
+    init() async throws { (folder, ca) = try await Self.begin(time) }
 
     /// An nginx that serves what lies at `served`.
     private func nginx(_ port: Int, extra: String = "") throws -> (program: RunningProgram, config: String) {
@@ -80,13 +30,6 @@ import Testing
             }
             """)
         return (try RunningProgram("nginx", ["-c", config], log: folder.path("nginx.out")), config)
-    }
-
-    /// Issues once and shows it to nobody, so that `served` is there before the server starts.
-    private func prepare() async throws {
-        let nothing = try folder.write("nothing.sh", "#!/bin/sh\n", mode: 0o755)
-        #expect(try await agent().issue(request(["exec:run=\(nothing)"])).code == .changed)
-        #expect(FileManager.default.fileExists(atPath: "\(served)/combined.pem"))
     }
 
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
@@ -348,7 +291,9 @@ import Testing
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
     func `a server that nobody could look at is not called verified`() async throws {
         try await prepare()
-        let (nginx, config) = try nginx(try freePort())
+        let port = try freePort()
+        let (nginx, config) = try nginx(port)
+        try await listening(port)
         // No address belongs to a name under test.
         #expect(try await agent().issue(request(["nginx:config=\(config)"])).code == .changed)
         #expect(try agent().show("a.test").deployment?.state == .unverified)
@@ -399,9 +344,14 @@ import Testing
             (.smtp, 2, "454 TLS not available\r\n", false), (.imap, 0, "* OK [CAPABILITY] ready\r\n", true),
             (.imap, 1, "* CAPABILITY X\r\n", nil), (.imap, 1, "* X\r\na1 OK begin\r\n", true), (.imap, 1, "a1 NO\r\n", false),
             (.pop3, 0, "+OK\r\n", true), (.pop3, 1, "-ERR\r\n", false), (.postgresql, 0, "S", true), (.postgresql, 0, "N", false),
-            (.postgresql, 0, "", nil),
+            (.postgresql, 0, "", nil), (.xmpp, 0, "<stream:stream><stream:feat", nil),
+            (.xmpp, 0, "<stream:stream><stream:features><starttls/></stream:features>", true),
+            (.xmpp, 0, "<stream:stream><stream:error>", false), (.xmpp, 1, "<proceed xmlns=''/>", true),
+            (.xmpp, 1, "<failure/>", false),
+            (.mysql, 0, "\u{2}\0\0\0\u{A}", nil), (.mysql, 0, "\u{2}\0\0\0\u{A}8", true),
+            (.mysql, 0, "\u{2}\0\0\0\u{7F}x", false),
         ] as [(Greeting, Int, String, Bool?)])
     func `what is said before TLS is understood`(greeting: Greeting, step: Int, received: String, verdict: Bool?) {
-        #expect(Greeting.verdict(on: Array(received.utf8), for: greeting.steps[step]) == verdict)
+        #expect(Greeting.verdict(on: Array(received.utf8), for: greeting.steps(for: "a.test")[step]) == verdict)
     }
 }

@@ -37,6 +37,8 @@ final class FakeCA: Sendable {
         var authorizationsStartValid = false
         var ordersStayProcessing = false
         var terms: String?
+        /// `dir` or `directory`.
+        var directoryName = "dir"
         var bindingRequired = false
         /// Its names in CAA records.
         var identities: [String] = []
@@ -61,7 +63,7 @@ final class FakeCA: Sendable {
     }
 
     let base: String
-    var directory: String { "\(base)/dir" }
+    var directory: String { "\(base)/\(faults.directoryName)" }
     let time: SimulatedTime
     let faults: Faults
     private let state = Mutex(State())
@@ -174,7 +176,7 @@ final class FakeCA: Sendable {
         let parts = path.split(separator: "/").map(String.init)
         let number = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
         switch parts.first ?? "" {
-        case "dir":
+        case "dir", "directory":
             let meta =
                 #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired),"caaIdentities":[\#(faults.identities.map { "\"\($0)\"" }.joined(separator: ","))]}"#
             return json(

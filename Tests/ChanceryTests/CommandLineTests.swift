@@ -49,6 +49,10 @@ struct CommandLineTests {
         ("ca switch --from a --to b --max-failures 101%", "max-failures"),
         ("ca switch --status --pause", "Say one of"),
         ("ca switch --resume --from a --to b", "stand alone"),
+        ("plan --months 0", "1 to 60"),
+        ("plan --months 61", "1 to 60"),
+        ("plan --ics --json", "--ics"),
+        ("plan --what-if", "Missing value"),
     ])
     func `a wrong command line is refused with exit code 64 and what to change`(line: String, says: String) {
         do {

@@ -1,6 +1,6 @@
 import ACME
 import ACMEClient
-import Foundation
+package import Foundation
 
 /// A CA as `ca list` shows it.
 package struct AuthorityView: Sendable, Equatable, Encodable {
@@ -13,6 +13,20 @@ package struct AuthorityView: Sendable, Equatable, Encodable {
     /// Its place in the order in which renewals turn to CAs, from 1.
     package let place: Int?
     package let health: Health
+    /// What is left of its limits, where they are known and there is an account.
+    package let budgets: [Budget]
+    /// Until when it asked to be left alone.
+    package let hold: Date?
+}
+
+/// A CA as `ca show` shows it.
+package struct AuthorityDetails: Sendable, Equatable, Encodable {
+    package let view: AuthorityView
+    package let limits: [Limit]
+    /// What was asked in the last seven days, by kind.
+    package let asked: [String: Int]
+    /// Certificates that are renewed there.
+    package let certificates: Int
 }
 
 /// What `ca test` found.
@@ -38,15 +52,35 @@ extension CertificateAgent {
             CatalogueEntry($0.name, $0.name, $0.directory, lifetimes: "as its operator says")
         }
         var views: [AuthorityView] = []
+        let now = configuration.now()
         for (entry, isOwn) in CatalogueEntry.all.map({ ($0, false) }) + own.map({ ($0, true) }) {
-            let record = try store.accountRecord(entry.directory)
+            let hasAccount = try hasAccount(entry.directory)
+            let hold = store.ledger(entry.directory, nil).hold
             views.append(
                 AuthorityView(
-                    entry: entry, isStandard: entry.directory == standard,
-                    hasAccount: record?.url != nil && record?.deactivated == nil, isOwn: isOwn,
-                    place: settings.pool?.firstIndex(of: entry.directory).map { $0 + 1 }, health: store.health(entry.directory)))
+                    entry: entry, isStandard: entry.directory == standard, hasAccount: hasAccount, isOwn: isOwn,
+                    place: settings.pool?.firstIndex(of: entry.directory).map { $0 + 1 }, health: store.health(entry.directory),
+                    budgets: hasAccount ? budgets(at: entry.directory) : [],
+                    hold: hold.flatMap { $0.holds(at: now) ? $0.until : nil }))
         }
         return views
+    }
+
+    /// One CA with its limits. Takes no lock, asks nobody.
+    /// - Parameter text: a name of `ca list`, or a directory URL.
+    package func authority(_ text: String) throws(AgentError) -> AuthorityDetails {
+        let ca = try directoryURL(text)
+        guard let view = try authorities().first(where: { $0.entry.directory == ca }) else {
+            throw .needsPerson("\(text.sanitized) has no name here. `chancery ca add NAME \(ca.sanitized)` gives it one.")
+        }
+        let now = configuration.now()
+        let first = String(RFC3339.string(now.addingTimeInterval(-7 * 86_400)).prefix(10))
+        var asked: [String: Int] = [:]
+        for (day, counts) in store.ledger(ca, nil).days where day > first { asked.merge(counts) { $0 + $1 } }
+        let users = store.lineages().compactMap { try? $0.lineage.get() }.filter {
+            $0.revoked == nil && ($0.wanted ?? $0.ca) == ca
+        }
+        return AuthorityDetails(view: view, limits: LimitBook.of(ca).limits, asked: asked, certificates: users.count)
     }
 
     /// Gives a CA a name, and remembers its root.

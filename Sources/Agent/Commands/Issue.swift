@@ -114,6 +114,12 @@ extension CertificateAgent {
             }
             if request.preflight { try await warnOfBackups(plan) }
             if request.dryRun { return try await carryOut(plan, request, mayRegister: true) }
+            let kinship = kinship(plan.names, replacing: old, at: ca)
+            if request.force {
+                tell(.cost(name: name, ca: ca, text: cost(plan.names, kinship, at: ca)))
+            } else if let wait = wait(plan.names, kinship, at: ca, leaving: .nothing) {
+                throw AgentError(.wait, "\(wait.reason) --force asks it all the same.", until: wait.until)
+            }
             return try await counting(name, ca: ca, lifetime: old?.lifetime) { [plan] () async throws(AgentError) in
                 try await judging(ca) { () async throws(AgentError) in try await carryOut(plan, request, mayRegister: true) }
             }
@@ -150,13 +156,17 @@ extension CertificateAgent {
             }
             let placed: PlacedOrder
             let replaced = request.dryRun || directory.renewalInfo == nil ? nil : plan.replaces
-            do throws(ACMEClientError) { placed = try await order(plan, replacing: replaced, account.value) } catch {
+            let kinship: Kinship
+            do throws(ACMEClientError) {
+                (placed, kinship) = try await order(plan, replacing: replaced, account.value)
+            } catch {
                 guard error.problem?.errorType == .accountDoesNotExist, !request.dryRun else { throw AgentError(error) }
                 account = try await registerAgain(plan.ca, client, directory, request)
-                placed = try await asking { [account] () async throws(ACMEClientError) in
+                (placed, kinship) = try await asking { [account] () async throws(ACMEClientError) in
                     try await order(plan, replacing: nil, account.value)
                 }
             }
+            if !request.dryRun { enter(.orders, plan.names, kinship, at: plan.ca) }
             tell(.ordered(url: placed.url, names: plan.names))
             let proved = try await prove(placed, plan, request, account: account.value)
             if request.dryRun {
@@ -164,12 +174,13 @@ extension CertificateAgent {
                 tell(.dryRunPassed(names: plan.names))
                 return .dryRunPassed
             }
-            let (made, issued) = try await obtain(placed, plan, account: account.value)
+            let (made, issued) = try await obtain(placed, plan, kinship, account: account.value)
             let lineage = try install(issued, key: made, plan, method: proved.method, account: account.value.url)
             var silent: Set<String> = []
             await consult(lineage, silent: &silent)
             return request.deploys ? try await deploy(lineage) : .installed(summary(of: lineage))
         } catch {
+            if !request.dryRun { hold(error, plan.names, at: plan.ca) }
             if account.isTemporary { await giveUp(nil, account) }
             throw error
         }
@@ -179,25 +190,28 @@ extension CertificateAgent {
     /// never stop a renewal.
     private func order(
         _ plan: IssuePlan, replacing replaced: ReplacedCertificate?, _ account: ACMEAccount
-    ) async throws(ACMEClientError) -> PlacedOrder {
+    ) async throws(ACMEClientError) -> (PlacedOrder, Kinship) {
+        let plain = plan.replaces?.ca == plan.ca && Set(plan.replaces?.names ?? []) == Set(plan.names) ? Kinship.renewal : .new
         guard let replaced, replaced.ca == plan.ca, replaced.account == account.url,
             !Set(replaced.names).isDisjoint(with: plan.names)
-        else { return try await account.newOrder(plan.names) }
-        do { return try await account.newOrder(plan.names, replaces: replaced.identifier) } catch {
+        else { return (try await account.newOrder(plan.names), plain) }
+        do { return (try await account.newOrder(plan.names, replaces: replaced.identifier), .replacement) } catch {
             guard case .problem(let problem, _) = error, ReplacedCertificate.isRefused(by: problem) else { throw error }
             tell(.warning("The CA does not take the order as a replacement, so it is made without: \(problem.sentence)"))
-            return try await account.newOrder(plan.names)
+            return (try await account.newOrder(plan.names), plain)
         }
     }
 
     /// A new key and the certificate for it, looked at; nothing is written.
     func obtain(
-        _ placed: PlacedOrder, _ plan: IssuePlan, account: ACMEAccount
+        _ placed: PlacedOrder, _ plan: IssuePlan, _ kinship: Kinship, account: ACMEAccount
     ) async throws(AgentError) -> (made: RequestedKey, issued: IssuedCertificate) {
         let made = try RequestedKey(names: plan.names, keyType: plan.keyType, accountKey: account.key)
         tell(.finalizing(keyType: plan.keyType))
         let chains = try await asking { () async throws(ACMEClientError) in
             let done = try await account.finalize(placed, csr: made.request)
+            // Issued, whatever becomes of it.
+            enter(.certificates, plan.names, kinship, at: plan.ca)
             return try await account.chains(done.order.certificate ?? "", alternates: plan.preferredChain == nil ? 0 : 4)
         }
         let issued = try IssuedCertificate.chosen(

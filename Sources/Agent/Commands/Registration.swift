@@ -67,6 +67,7 @@ extension CertificateAgent {
         }
         if !request.dryRun {
             try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts, termsAgreed: terms))
+            if made.created { enter(.accounts, [], at: ca) }
         }
         tell(.accountReady(url: made.account.url, created: made.created))
         return ReadyAccount(value: made.account, isTemporary: request.dryRun && made.created)
@@ -108,6 +109,7 @@ extension CertificateAgent {
         }
         (record.url, record.termsAgreed) = (made.account.url, terms.isEmpty ? nil : terms)
         try store.save(record)
+        if made.created { enter(.accounts, [], at: ca) }
         tell(.accountReady(url: made.account.url, created: made.created))
         return ReadyAccount(value: made.account, isTemporary: false)
     }

@@ -1,5 +1,6 @@
 import ACMEClient
 import Foundation
+import PKIX
 
 #if canImport(Glibc)
     import CoreFoundation
@@ -42,8 +43,8 @@ struct Placement {
         target = live
         do throws(AgentError) {
             for copy in targets.flatMap(\.installer.copies) {
-                let text = try Self.text(copy.content, of: lineage.name, in: store)
-                copies.append(try Self.stage(text, copy, keepsOld: isOpen))
+                let bytes = try Self.bytes(copy.content, of: lineage.name, in: store)
+                copies.append(try Self.stage(bytes, copy, keepsOld: isOpen))
             }
         } catch {
             removeNew()
@@ -80,24 +81,41 @@ struct Placement {
 
     private func removeNew() { for copy in copies { unlink(copy.new) } }
 
-    private static func text(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
-        -> String
+    private static func bytes(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
+        -> [UInt8]
     {
-        switch content {
-        case .key: try store.read("privkey.pem", of: name)
-        case .certificate: try store.read("cert.pem", of: name)
-        case .chain: try store.read("chain.pem", of: name)
-        case .fullchain: try store.read("fullchain.pem", of: name)
-        case .combined: try store.read("privkey.pem", of: name) + store.read("fullchain.pem", of: name)
+        func file(_ file: String) throws(AgentError) -> [UInt8] { Array(try store.read(file, of: name).utf8) }
+        return switch content {
+        case .key: try file("privkey.pem")
+        case .certificate: try file("cert.pem")
+        case .chain: try file("chain.pem")
+        case .fullchain: try file("fullchain.pem")
+        case .combined: try file("privkey.pem") + file("fullchain.pem")
+        case .pkcs12(let password): try archive(name, in: store, passwordFile: password)
         }
     }
 
+    private static func archive(_ name: String, in store: StoreFolder, passwordFile: String) throws(AgentError) -> [UInt8] {
+        guard let line = try Files.read(passwordFile)?.split(separator: 0x0A).first, !line.isEmpty else {
+            throw .needsPerson("\(passwordFile) holds no password.")
+        }
+        let (key, chain) = (try store.read("privkey.pem", of: name), try store.read("fullchain.pem", of: name))
+        do {
+            return try PKCS12.make(
+                key: CertificateKey(pem: key), chain: try PEM.decode(chain).map(\.bytes), name: name,
+                password: String(decoding: line, as: UTF8.self))
+        } catch { throw .failed("No PKCS#12 can be made of \(store.live(name)): \(error)") }
+    }
+
     /// - Parameter keepsOld: whether what an earlier deployment kept is still what to go back to.
-    private static func stage(_ text: String, _ copy: Installer.Copy, keepsOld: Bool) throws(AgentError) -> Staged {
+    private static func stage(_ bytes: [UInt8], _ copy: Installer.Copy, keepsOld: Bool) throws(AgentError) -> Staged {
         let folder = (copy.path as NSString).deletingLastPathComponent
         let file = (copy.path as NSString).lastPathComponent
         let (new, old) = ("\(folder)/.\(file).chancery-new", "\(folder)/.\(file).chancery-old")
         var status = stat()
+        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw .needsPerson("The folder \(folder) is not there. Make it, open to the user that the server runs as.")
+        }
         unlink(new)
         if !keepsOld { unlink(old) }
         let isKept = lstat(old, &status) == 0
@@ -106,7 +124,7 @@ struct Placement {
             throw .needsPerson("\(copy.path) is no regular file, so that it is not replaced.")
         }
         // Never more open than the file that it replaces.
-        try Files.create(text.utf8, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
+        try Files.create(bytes, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
         do throws(AgentError) {
             if isThere {
                 guard geteuid() != 0 || lchown(new, status.st_uid, status.st_gid) == 0 else {

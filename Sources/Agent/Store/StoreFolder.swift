@@ -11,7 +11,8 @@ import Foundation
 /// All state of the client, below one folder of mode 0700:
 /// ```
 /// settings.json                 the CA that is used by default, and names given to CAs
-/// accounts/CA/                  key.pem (0600), account.json, health.json, and root.pem, the CA's root if it was given
+/// accounts/CA/                  key.pem (0600), account.json, health.json, ledger.json, ledger/DOMAIN.json, and root.pem, the CA's
+///                               root if it was given
 /// archive/NAME/N/               privkey.pem, combined.pem (0600), cert.pem, chain.pem, fullchain.pem, lineage.json, which alone changes
 /// live/NAME -> ../archive/NAME/N
 /// served/NAME -> ../archive/NAME/N    the version that servers were told of, where there are targets

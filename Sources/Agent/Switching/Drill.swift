@@ -161,8 +161,9 @@ extension CertificateAgent {
                 plan.names, at: ca, directory.meta?.caaIdentities ?? [], method: plan.method, account: account.value.url)
         }
         let placed = try await asking { () async throws(ACMEClientError) in try await account.value.newOrder(plan.names) }
+        enter(.orders, plan.names, .new, at: ca)
         tell(.ordered(url: placed.url, names: plan.names))
         _ = try await prove(placed, plan, request, account: account.value)
-        return try await obtain(placed, plan, account: account.value).issued.leaf.serialText
+        return try await obtain(placed, plan, .new, account: account.value).issued.leaf.serialText
     }
 }
