@@ -27,6 +27,18 @@ enum HookProgram {
     /// - Throws: `failed` unless it ends with 0.
     static func run(_ path: String, _ arguments: [String], environment: [String: String]) async throws(AgentError) {
         try check(path)
+        guard let shared = SharedCommands.current else { return try await start(path, arguments, environment) }
+        let command = SharedCommands.Command(path: path, arguments: arguments, environment: environment)
+        try await shared.run(command) {
+            do throws(AgentError) { return .success(try await start(path, arguments, environment)) } catch {
+                return .failure(error)
+            }
+        }.get()
+    }
+
+    private static func start(
+        _ path: String, _ arguments: [String], _ environment: [String: String]
+    ) async throws(AgentError) {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments

@@ -146,6 +146,11 @@ struct CAATests {
             events.all.contains {
                 if case .warning(let text) = $0 { text.contains("CAA records of www.shop.test") } else { false }
             })
+        let many = agent([server.address])
+        let asked = server.questions.count
+        for index in 0..<6 { #expect(try await many.issue(request(second, ["n\(index).shop.test"])).code == .changed) }
+        let names = Set(server.questions.dropFirst(asked).map(\.name))
+        #expect(names.count == 3, "not each of many names waits for it: \(names)")
         do {
             _ = try await agent(["nowhere"]).issue(request(second, ["w.shop.test"]))
             Issue.record("asked nobody")

@@ -30,7 +30,8 @@ final class FakeCA: Sendable {
         var lifetime = 86_400 * 6
         /// Changes the chain file.
         var pem: @Sendable (String) -> String = { $0 }
-        var token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+        /// Nil: another one for each challenge.
+        var token: String?
         var challengeTypes = ["http-01", "dns-01", "tls-alpn-01"]
         var authorizationsStayPending = false
         var authorizationsStartValid = false
@@ -218,7 +219,8 @@ final class FakeCA: Sendable {
             let index = Int(parts[2]) ?? 0
             if !faults.authorizationsStayPending { state.withLock { _ = $0.orders[number]?.proved.insert(index) } }
             return json(
-                200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(faults.token)"}"#)
+                200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(token(number, index))"}"#
+            )
         case "f":
             let csr = (try? JSONDecoder.acme.decode(Finalize.self, from: Data(payload.utf8))).flatMap {
                 try? Base64URL.decode($0.csr)
@@ -237,6 +239,10 @@ final class FakeCA: Sendable {
 
     private func problem(_ status: Int, _ type: String, _ detail: String) -> WireAnswer {
         json(status, #"{"type":"urn:ietf:params:acme:error:\#(type)","detail":"\#(detail)"}"#)
+    }
+
+    private func token(_ order: Int, _ index: Int) -> String {
+        faults.token ?? "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-\(order)-\(index)"
     }
 
     private func order(_ id: Int) -> String {
@@ -259,7 +265,7 @@ final class FakeCA: Sendable {
         let types = ["exotic-07"] + (isWild ? faults.challengeTypes.filter { $0 == "dns-01" } : faults.challengeTypes)
         let isRefused = proved.contains(index) && faults.refusesProofs()
         let challenges = types.map { type in
-            let token = type == "exotic-07" ? "" : #","token":"\#(faults.token)""#
+            let token = type == "exotic-07" ? "" : #","token":"\#(token(id, index))""#
             let failure = isRefused ? #","error":{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}"# : ""
             return
                 #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"\#(isRefused ? "invalid" : "pending")"\#(token)\#(failure)}"#

@@ -7,10 +7,15 @@ import Testing
 struct AgilityTests {
     private static let count = ProcessInfo.processInfo.environment["CHANCERY_AGILITY"].flatMap { Int($0) } ?? 30
 
-    /// An authority with keys of its own, beside the one that all tests share.
-    private static func another(_ folder: TemporaryFolder) async throws -> TestAuthority {
-        try await Program.succeed(Program.built("chanceryd"), ["init", "--data", folder.path("another")])
-        return try await TestAuthority(template: folder.path("another"))
+    /// Of an authority with keys of its own, beside the one that all tests share.
+    private static let another = Task {
+        let folder = try TemporaryFolder()
+        try await Program.succeed(Program.built("chanceryd"), ["init", "--data", folder.path("ca")])
+        return folder
+    }
+
+    private static func another() async throws -> TestAuthority {
+        try await TestAuthority(template: another.value.path("ca"))
     }
 
     private struct Told: Decodable {
@@ -37,8 +42,8 @@ struct AgilityTests {
     func `all certificates of a server move to another authority, killed on the way, and to Pebble, and no handshake fails`()
         async throws
     {
-        let scratch = try TemporaryFolder()
-        let (first, second) = (try await TestAuthority(), try await Self.another(scratch))
+        async let other = Self.another()
+        let (first, second) = (try await TestAuthority(), try await other)
         let pebble = try await Pebble([:])
         let fleet = try await ServedFleet(Self.count, webPorts: [first.http01Port, second.http01Port, pebble.http01Port])
         let clock = ContinuousClock()
@@ -77,7 +82,7 @@ struct AgilityTests {
         let toPebble = try await fleet.chancery(
             [
                 "ca", "switch", "--from", second.directory, "--to", pebble.directory, "--ca-root", pebble.root, "--agree-tos",
-                "--no-preflight", "--json", "--canary", "10%",
+                "--no-preflight", "--json", "--canary", "50%",
             ], limit: 3600)
         let second2 = try report(toPebble)
         #expect(toPebble.status == 0 && second2.verified == Self.count, "\(toPebble.errors)")
@@ -92,9 +97,9 @@ struct AgilityTests {
     }
 
     @Test func `the authority dies in the middle of renewals, the next one takes over, and no handshake fails`() async throws {
-        let scratch = try TemporaryFolder()
-        let (first, second) = (try await TestAuthority(), try await Self.another(scratch))
-        let count = min(Self.count, 12)
+        async let other = Self.another()
+        let (first, second) = (try await TestAuthority(), try await other)
+        let count = min(Self.count, 8)
         let fleet = try await ServedFleet(count, webPorts: [first.http01Port, second.http01Port])
         let registered = try await fleet.chancery(
             ["account", "register", "--ca", second.directory, "--ca-root", second.root, "--agree-tos"])
@@ -122,5 +127,26 @@ struct AgilityTests {
             "\(seen.handshakes) handshakes, \(seen.failed) failed, \(seen.serials) certificates seen, slowest \(seen.slowest) s")
         #expect(seen.failed == 0, "\(seen.failures)")
         #expect(seen.serials > count / 3)
+    }
+
+    @Test func `what CAA records forbid is not ordered, and the built program names the record to add`() async throws {
+        let names = try await NameServer()
+        let authority = try await TestAuthority(names: names, flags: ["--set", "caa-identities=ca.example.org"])
+        let folder = try TemporaryFolder()
+        func issue(_ flags: String...) async throws -> Program.Outcome {
+            try await Program.run(
+                Program.built("chancery"),
+                [
+                    "issue", "--ca", authority.directory, "--ca-root", authority.root, "-d", "a.b.e2e.test", "--dns-hook",
+                    names.hook(), "--agree-tos", "--store", folder.path("store"), "--resolver", names.address,
+                ] + flags)
+        }
+        try await names.add("e2e.test", "b.e2e.test. 1 CAA 0 issue other.example")
+        let refused = try await issue()
+        #expect(refused.status == 3, "\(refused)")
+        #expect(refused.errors.contains(#"Add: b.e2e.test. CAA 0 issue "ca.example.org""#), "\(refused)")
+        try await names.add("e2e.test", #"b.e2e.test. 1 CAA 0 issue "ca.example.org""#)
+        let allowed = try await issue()
+        #expect(allowed.status == 0, "\(allowed)")
     }
 }

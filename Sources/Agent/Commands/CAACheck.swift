@@ -9,17 +9,20 @@ final class AuthorizationRecords: Sendable {
     private struct State {
         var resolver: Resolver?
         var known: [String: (properties: [CAAProperty], until: Date)] = [:]
-        /// The DNS did not answer, and is not asked for each of many names before this.
-        var silent: (until: Date, failure: LookupFailure)?
+        /// Lookups in a row that failed.
+        var failures = 0
+        /// The DNS does not answer, and is not asked for each of many names before this.
+        var silentUntil: Date?
     }
     private let servers: [String]
     private let state = Mutex(State())
 
     init(_ servers: [String]) { self.servers = servers }
 
-    /// The records that hold for a name; nil if there are none.
+    /// The records that hold for a name; nil if there are none, or after failures that were told, for a minute.
     func relevant(to name: String, now: Date) async throws(AgentError) -> Result<CAASet?, LookupFailure> {
         let resolver = try resolver()
+        if let until = state.withLock({ $0.silentUntil }), until > now, until < now + 120 { return .success(nil) }
         do throws(LookupFailure) {
             return .success(
                 try await CAASet.relevant(to: name) { (holder) async throws(LookupFailure) in
@@ -29,18 +32,21 @@ final class AuthorizationRecords: Sendable {
     }
 
     private func properties(at name: String, _ resolver: Resolver, _ now: Date) async throws(LookupFailure) -> [CAAProperty] {
-        let (known, silent) = state.withLock { ($0.known[name], $0.silent) }
+        let known = state.withLock { $0.known[name] }
         if let known, known.until > now, known.until < now + 120 { return known.properties }
-        if let silent, silent.until > now, silent.until < now + 120 { throw silent.failure }
         do throws(LookupFailure) {
             let found = try await resolver.caa(at: name)
             state.withLock { state in
                 if state.known.count > 10_000 { state.known = [:] }
                 state.known[name] = (found, now + 60)
+                state.failures = 0
             }
             return found
         } catch {
-            if error.kind == .timeout { state.withLock { $0.silent = (now + 60, error) } }
+            state.withLock { state in
+                state.failures += 1
+                if error.kind == .timeout || state.failures >= 3 { (state.silentUntil, state.failures) = (now + 60, 0) }
+            }
             throw error
         }
     }

@@ -34,6 +34,8 @@ package struct IssueRequest: Sendable {
     package var force = false
     /// Looks names up before the CA does.
     package var preflight = true
+    /// Puts the certificate to use once it is installed; else that is left to whoever asked.
+    var deploys = true
     /// Everything up to the CA's validation of every name, with an account for the purpose if there is none; then the
     /// authorizations are given up. Nothing is written.
     package var dryRun = false
@@ -176,7 +178,7 @@ extension CertificateAgent {
             let lineage = try install(issued, key: made, plan, method: proved.method, account: account.value.url)
             var silent: Set<String> = []
             await consult(lineage, silent: &silent)
-            return try await deploy(lineage)
+            return request.deploys ? try await deploy(lineage) : .installed(summary(of: lineage))
         } catch {
             if !request.dryRun { hold(error, plan.names, at: plan.ca) }
             if account.isTemporary { await giveUp(nil, account) }

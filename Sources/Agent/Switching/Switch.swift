@@ -4,9 +4,9 @@ import Foundation
 
 extension CertificateAgent {
     /// Moves certificates from one CA to another, stage by stage: a canary, then four times as many each time. Each certificate is issued by
-    /// the new CA, put to use and seen before the next one; the old CA stays behind it as a backup. Ends when all is done, when too much
+    /// the new CA, put to use and seen before the next few; the old CA stays behind it as a backup. Ends when all is done, when too much
     /// failed, when a person pauses it or the CA asks to wait; killed at any moment, the same command goes on where it was. The store is locked for
-    /// one certificate at a time, so that the agent renews in between.
+    /// a few certificates at a time, so that the agent renews in between.
     /// - Returns: the report, of which a signed copy was written.
     /// - Throws: `nothingToDo` if there is nothing to move; `needsPerson` if another switch is not finished, an account is missing, or the new CA
     ///   would refuse names.
@@ -73,7 +73,7 @@ extension CertificateAgent {
             let (client, directory, root) = try await open(to, root: account.caRoot)
             if let root { try store.save(root: root, of: to) }
             _ = try await self.account(to, client, directory, account, mayRegister: true)
-            let obstacles = try await obstacles(lineages, request, at: to)
+            let obstacles = try await obstacles(lineages, request, at: to, directory.meta?.caaIdentities ?? [])
             if !obstacles.isEmpty {
                 let told = obstacles.sorted { $0.key < $1.key }.prefix(20).flatMap { name, reasons in
                     reasons.map { "\(name): \($0)" }
@@ -113,30 +113,22 @@ extension CertificateAgent {
             let left = slice.filter { store.switchEntry($0, of: record.id)?.isDone != true }
             if left.isEmpty { continue }
             tell(.switchStage(number: index + 1, of: slices.count, size: slice.count))
-            for name in left {
+            for batch in try batches(left) {
                 if Task.isCancelled { throw .failed("Cancelled. The same command goes on where it was.") }
                 // A person may have paused it.
                 guard let now = try store.switchRecord(), now.id == record.id, now.state == .running else {
                     return report(try store.switchRecord() ?? record)
                 }
-                let entry: SwitchEntry
-                do throws(AgentError) {
-                    entry = try await withLock { () async throws(AgentError) in try await move(name, record) }
-                } catch {
-                    if Task.isCancelled { throw error }
-                    guard error.code == .wait else { throw error }
-                    let told = error.message
-                    return try await end(record, as: .paused, told, until: error.until)
-                }
-                guard entry.state == .failed else { continue }
-                failures += 1
-                if index == 0 || failures > record.allowance {
+                let moved: MovedBatch = try await withLock { () async throws(AgentError) in try await move(batch, record) }
+                failures += moved.failed.count
+                if let last = moved.failed.last, index == 0 || failures > record.allowance {
                     let limit = index == 0 ? "none may in the first stage" : "\(record.allowance) may"
                     return try await end(
                         record, as: .stopped,
-                        "\(failures) failed, and \(limit). The last one was \(name): \(entry.reason ?? "") What failed is served as before; --resume tries again."
+                        "\(failures) failed, and \(limit). The last one was \(last.name): \(last.reason) What failed is served as before; --resume tries again."
                     )
                 }
+                if let wait = moved.wait { return try await end(record, as: .paused, wait.message, until: wait.until) }
             }
         }
         return try await end(record, as: .finished, nil)
@@ -147,8 +139,13 @@ extension CertificateAgent {
     ) async throws(AgentError) -> SwitchReport {
         let now = configuration.now()
         let ended = try await amend(record.id) { record in
+            // A person's last word stands.
+            if record.state == .abandoned { return }
             (record.state, record.reason, record.until) = (state, reason, until)
             record.ended = state == .finished ? now : nil
+        }
+        if ended.state == .finished, try standardAuthority() == record.from {
+            tell(.warning("`chancery issue` still goes to \(record.from.sanitized): `chancery ca use` changes that."))
         }
         return try signed(report(ended))
     }

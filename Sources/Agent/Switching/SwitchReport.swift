@@ -114,7 +114,7 @@ extension CertificateAgent {
     /// - Parameter path: of the file.
     /// - Throws: `failed` if it is no report, or was changed after it was signed.
     package func checkReport(_ path: String) throws(AgentError) -> CheckedReport {
-        guard let bytes = try Files.read(absolutePath(path), maximum: 256 << 20) else {
+        guard let bytes = try Files.read(absolutePath(path), maximum: 64 << 20) else {
             throw .needsPerson("The file \(path.sanitized) is not there.")
         }
         let message: SignedMessage

@@ -90,13 +90,14 @@ package struct SwitchOutline: Sendable, Equatable, Encodable {
 }
 
 extension CertificateAgent {
-    /// What `switchAuthority` would do. Orders and writes nothing.
+    /// What `switchAuthority` would do. Orders and writes nothing; the new CA is asked for its directory.
     /// - Throws: `nothingToDo` if there is nothing to move.
     package func outlineSwitch(_ request: SwitchRequest) async throws(AgentError) -> SwitchOutline {
         let (from, to) = try switchEnds(request)
         let lineages = try switched(request, from: from, to: to)
         let stages = request.canary.stages(of: lineages.count)
-        let obstacles = try await obstacles(lineages, request, at: to)
+        let (_, directory, _) = try await open(to, root: request.account.caRoot)
+        let obstacles = try await obstacles(lineages, request, at: to, directory.meta?.caaIdentities ?? [])
         var (certificates, index) = ([SwitchOutline.Certificate](), 0)
         for (stage, size) in stages.enumerated() {
             for lineage in lineages[index..<(index + size)] {
@@ -151,8 +152,9 @@ extension CertificateAgent {
     }
 
     /// Why the new CA would not issue certificates, by their names, as far as that is known beforehand.
-    func obstacles(_ lineages: [Lineage], _ request: SwitchRequest, at ca: String) async throws(AgentError) -> [String: [String]]
-    {
+    func obstacles(
+        _ lineages: [Lineage], _ request: SwitchRequest, at ca: String, _ identities: [String]
+    ) async throws(AgentError) -> [String: [String]] {
         var found: [String: [String]] = [:]
         let entry = catalogueEntry(ca)
         for lineage in lineages {
@@ -160,8 +162,8 @@ extension CertificateAgent {
                 found[lineage.name, default: []].append("\(entry?.title ?? ca) issues no wildcards, such as \(wildcard).")
             }
             guard request.preflight else { continue }
-            let refusals = try await refusals(
-                lineage.names, at: ca, method: lineage.method, account: store.accountRecord(ca)?.url)
+            let account = try store.accountRecord(ca)?.url
+            let refusals = try await refusals(lineage.names, at: ca, identities, method: lineage.method, account: account)
             if !refusals.isEmpty { found[lineage.name, default: []] += refusals }
         }
         return found
