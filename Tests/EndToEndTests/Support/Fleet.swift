@@ -68,7 +68,8 @@ final class Fleet: @unchecked Sendable {
         let server = try RunningProgram(
             Program.built("chanceryd"), arguments(data: data(number), port: port, httpPort: httpPort),
             log: folder.path("server\(number).log"))
-        try await server.printed("Ready:")
+        // The first one makes keys, which is slow on purpose.
+        try await server.printed("Ready:", limit: 180)
         return Member(data: data(number), port: port, httpPort: httpPort, server: server)
     }
 

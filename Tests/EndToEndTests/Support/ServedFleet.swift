@@ -73,7 +73,7 @@ final class ServedFleet: Sendable {
     func load(_ roots: [String]) async throws -> RunningProgram {
         let file = try folder.write("roots.pem", roots.joined(separator: "\n"))
         let load = try RunningProgram(
-            "python3", [Tools.script("tls_load.py"), "\(tlsPort)", file, "3", "0.02"] + names, log: folder.path("load"))
+            "python3", [Tools.script("tls_load.py"), "\(tlsPort)", file, "2", "0.05"] + names, log: folder.path("load"))
         try await load.printed("working")
         return load
     }
