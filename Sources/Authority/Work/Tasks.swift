@@ -1,6 +1,8 @@
 internal import Synchronization
+internal import Validation
 
-/// Tasks that belong to a worker and not to the request that caused them: one per name, and someone can wait until none is left.
+/// Tasks that belong to a worker and not to the request that caused them: one per name, and someone can wait until none is left. They run
+/// where whoever starts them does.
 final class Tasks<Name: Hashable & Sendable>: Sendable {
     private struct Roll {
         var running: [Name: Task<Void, Never>] = [:]
@@ -15,9 +17,10 @@ final class Tasks<Name: Hashable & Sendable>: Sendable {
     /// - Returns: false when a task of this name runs, too many do, or none may start any more; then nothing is started.
     @discardableResult
     func start(_ name: Name, _ work: @escaping @Sendable () async -> Void) -> Bool {
-        roll.withLock { roll in
+        let executor = presentExecutor
+        return roll.withLock { roll in
             guard !roll.isClosed, roll.running[name] == nil, roll.running.count < capacity else { return false }
-            roll.running[name] = Task {
+            roll.running[name] = Task(executorPreference: executor) {
                 await work()
                 self.end(name)
             }
