@@ -41,7 +41,8 @@ package final class IssuanceWorker: Service, Sendable {
             return (outcome, true)
         }
         guard isNew else { return outcome }
-        let started = tasks.start(name) { [self] in
+        // Under a name of its own: the task of an order's earlier job may not have come to its end when its outcome is known.
+        let started = tasks.start(shop.newID()) { [self] in
             let ending: Ending
             do throws(Refusal) { ending = .success(try await issue(job)) } catch {
                 ending = .failure(error)
