@@ -86,7 +86,7 @@ let package = Package(
         room("Faults", []),
         room("Measures", [tracing]),
         room("ACME", crypto + ["CIdn2"]),
-        room("PKIX", crypto + x509),
+        room("PKIX", crypto + x509 + ["COpenSSL"]),
         room("DNS", ["CUnbound"]),
         room("Validation", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "COpenSSL"]),
         room(
@@ -114,7 +114,7 @@ let package = Package(
         room(
             "ACMEClient",
             crypto + nio + [.product(name: "AsyncHTTPClient", package: "async-http-client"), "ACME"]),
-        room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "ACMEClient"]),
+        room("Agent", crypto + x509 + nio + ["ACME", "PKIX", "DNS", "ACMEClient"]),
         command("chancery", [arguments, "ACME", "ACMEClient", "Agent"]),
 
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -144,7 +144,7 @@ let package = Package(
             "ChancerydTests",
             [arguments, logging, tracing, "chanceryd", "ACME", "Authority", "PKIX", "Signing", "Store", "TestSupport"]),
         suite("ACMEClientTests", crypto + nio + ["ACMEClient", "ACME", "TestSupport"]),
-        suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "TestSupport"]),
+        suite("AgentTests", crypto + nio + ["Agent", "ACMEClient", "ACME", "PKIX", "DNS", "TestSupport"]),
         suite("ChanceryTests", [arguments, "chancery", "ACME", "ACMEClient", "Agent", "TestSupport"]),
         suite("EndToEndTests", ["ACME", "ACMEClient", "PKIX", "TestSupport"], leavingOut: ["Scripts"]),
     ],

@@ -29,6 +29,17 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
     /// A CA failed, and the next one of the pool is asked. Directory URLs.
     case failedOver(name: String, from: String, to: String, reason: String)
     case due(name: String, reason: RenewalReason)
+    /// A backup CA issued a certificate, which was thrown away.
+    case drilled(ca: String, name: String, serial: String, seconds: Double)
+    case drillFailed(ca: String, name: String, reason: String)
+    /// A stage of a switch to another CA begins. `number` from 1; `size` of its certificates.
+    case switchStage(number: Int, of: Int, size: Int)
+    /// A certificate is another CA's now; `seen` where every place shows it.
+    case switched(name: String, serial: String, seen: Bool)
+    /// A certificate could not be moved, and is served as before.
+    case switchFailed(name: String, reason: String)
+    /// What is ordered by force costs this much of the CA's limits.
+    case cost(name: String, ca: String, text: String)
     case sleeping(until: Date)
     case postponed(name: String, until: Date, reason: String)
     case dryRunPassed(names: [String])
@@ -63,7 +74,16 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
             "\(name): its CA advises renewal between \(RFC3339.string(start)) and \(RFC3339.string(end)); chosen: \(RFC3339.string(chosen))\(page.map { "; why: \($0.sanitized)" } ?? "")."
         case .failedOver(let name, let from, let to, let reason):
             "\(name): \(from.sanitized) failed, so that \(to.sanitized) is asked. \(reason)"
+        case .cost(let name, let ca, let text): "\(name): this costs at \(ca.sanitized): \(text)"
         case .due(let name, let reason): "\(name) is renewed: \(reason.words)."
+        case .drilled(let ca, let name, let serial, let seconds):
+            "\(ca.sanitized) issued \(name) in \(Int(seconds.rounded())) s, serial \(serial); it is thrown away."
+        case .drillFailed(let ca, let name, let reason): "\(ca.sanitized) would not take over \(name): \(reason)"
+        case .switchStage(let number, let count, let size):
+            "Stage \(number) of \(count): \(size) certificate\(size == 1 ? "" : "s")."
+        case .switched(let name, let serial, let seen):
+            "\(name) is moved: serial \(serial)\(seen ? ", seen at every place" : "; there is no place at which to see it")."
+        case .switchFailed(let name, let reason): "\(name) is not moved: \(reason)"
         case .sleeping(let until): "Nothing to do before \(RFC3339.string(until))."
         case .postponed(let name, let until, let reason):
             "\(name) is due, but left alone until \(RFC3339.string(until)): \(reason)"
@@ -120,7 +140,17 @@ package enum AgentEvent: Sendable, Equatable, Encodable {
                 ] + (page.map { [("page", $0)] } ?? []))
         case .failedOver(let name, let from, let to, let reason):
             try put("failed-over", [("name", name), ("from", from), ("to", to), ("reason", reason)])
+        case .cost(let name, let ca, let text): try put("cost", [("name", name), ("ca", ca), ("text", text)])
         case .due(let name, let reason): try put("due", [("name", name), ("reason", reason.rawValue)])
+        case .drilled(let ca, let name, let serial, let seconds):
+            try put("drilled", [("ca", ca), ("name", name), ("serial", serial), ("seconds", seconds)])
+        case .drillFailed(let ca, let name, let reason):
+            try put("drill-failed", [("ca", ca), ("name", name), ("reason", reason)])
+        case .switchStage(let number, let count, let size):
+            try put("switch-stage", [("number", number), ("of", count), ("size", size)])
+        case .switched(let name, let serial, let seen):
+            try put("switched", [("name", name), ("serial", serial), ("seen", seen)])
+        case .switchFailed(let name, let reason): try put("switch-failed", [("name", name), ("reason", reason)])
         case .sleeping(let until): try put("sleeping", [("until", RFC3339.string(until))])
         case .postponed(let name, let until, let reason):
             try put("postponed", [("name", name), ("until", RFC3339.string(until)), ("reason", reason)])

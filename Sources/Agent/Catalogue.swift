@@ -13,23 +13,28 @@ package struct CatalogueEntry: Sendable, Hashable, Codable {
     package let note: String?
     /// No new certificates come from a closed CA.
     package let closed: Bool
+    /// The kinds of keys that it certifies; nil where that is not known.
+    package let keyTypes: [KeyType]?
 
     init(
         _ name: String, _ title: String, _ directory: String, binding: Bool = false, wildcards: Bool = true, lifetimes: String,
-        note: String? = nil, closed: Bool = false
+        note: String? = nil, closed: Bool = false, keyTypes: [KeyType]? = nil
     ) {
         (self.name, self.title, self.directory, bindingNeeded) = (name, title, directory, binding)
         (self.wildcards, self.lifetimes, self.note, self.closed) = (wildcards, lifetimes, note, closed)
+        self.keyTypes = keyTypes
     }
 
     /// The CAs that everybody may use, as of November 2026. `ca add` gives others a name.
     package static let all: [CatalogueEntry] = [
         CatalogueEntry(
             "letsencrypt", "Let's Encrypt", "https://acme-v02.api.letsencrypt.org/directory",
-            lifetimes: "90 days, 45 days or 160 hours by profile", note: "Free. Try things out at its staging."),
+            lifetimes: "90 days, 45 days or 160 hours by profile", note: "Free. Try things out at its staging.",
+            keyTypes: [.p256, .p384, .rsa2048, .rsa3072, .rsa4096]),
         CatalogueEntry(
             "letsencrypt-staging", "Let's Encrypt (staging)", "https://acme-staging-v02.api.letsencrypt.org/directory",
-            lifetimes: "as Let's Encrypt", note: "For trying out: browsers do not trust what it issues; its limits are high."),
+            lifetimes: "as Let's Encrypt", note: "For trying out: browsers do not trust what it issues; its limits are high.",
+            keyTypes: [.p256, .p384, .rsa2048, .rsa3072, .rsa4096]),
         CatalogueEntry(
             "zerossl", "ZeroSSL", "https://acme.zerossl.com/v2/DV90", binding: true, lifetimes: "90 days",
             note: "Free. The account binding comes from its web page."),

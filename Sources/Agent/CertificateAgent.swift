@@ -15,14 +15,16 @@ package struct CertificateAgent: Sendable {
     let chance: @Sendable () -> Double
     let connect: @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient
     let clients = ClientCache()
+    let authorizationRecords: AuthorizationRecords
 
     /// - Parameters:
     ///   - chance: from 0 up to 1, uniformly; for times that many machines must not share.
+    ///   - resolvers: `ADDRESS` or `ADDRESS:PORT`, asked for CAA records; empty: the host's.
     ///   - tell: gets each step while it happens, from any thread.
     ///   - connect: makes the client for a directory's URL.
     package init(
         store: StoreFolder, configuration: ACMEClient.Configuration, lockPatience: Duration = .seconds(60),
-        chance: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
+        resolvers: [String] = [], chance: @escaping @Sendable () -> Double = { .random(in: 0..<1) },
         tell: @escaping @Sendable (AgentEvent) -> Void,
         connect: @escaping @Sendable (String, ACMEClient.Configuration) throws(ACMEClientError) -> ACMEClient = {
             (directory, configuration) throws(ACMEClientError) in
@@ -32,6 +34,7 @@ package struct CertificateAgent: Sendable {
         (self.store, self.configuration, self.tell, self.lockPatience, self.chance, self.connect) = (
             store, configuration, tell, lockPatience, chance, connect
         )
+        authorizationRecords = AuthorizationRecords(resolvers)
     }
 
     // MARK: What the commands share

@@ -8,15 +8,15 @@ package struct RequestTracing: Sendable {
     let tracer: any Tracer
     let trusts: @Sendable (_ peer: String) -> Bool
 
-    /// - Parameter trusts: whether a peer, by its address, may say which trace its requests belong to, besides the trusted proxies. Anybody
-    ///   else could join foreign traces, or have a million of them begun.
+    /// - Parameter trusts: whether a client, by its address as trusted proxies tell it, may say which trace its requests belong to. Anybody
+    ///   else could join foreign traces, or have a million of them begun. A proxy is no reason for trust: most hand on what strangers sent.
     package init(_ tracer: any Tracer, trusts: @escaping @Sendable (_ peer: String) -> Bool = { _ in false }) {
         (self.tracer, self.trusts) = (tracer, trusts)
     }
 
     func trace(_ received: Received, _ route: RouteName, _ id: String, _ work: () async -> Answer) async -> Answer {
         var parent = InstrumentationContext.topLevel
-        if received.proxy != nil || received.peer.map(trusts) == true {
+        if received.peer.map(trusts) == true {
             tracer.extract(received.headers, into: &parent, using: Fields())
         }
         let method = received.method.rawValue.printable(limit: 16)

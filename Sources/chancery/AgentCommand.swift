@@ -19,13 +19,13 @@ struct AgentCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var common: CommonOptions
-    @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
+    @OptionGroup var lookups: LookupOptions
 
     func run() async throws {
         var request = RenewRequest()
-        request.preflight = !noPreflight
+        request.preflight = !lookups.noPreflight
         let common = common
-        await common.agent().watch(request) { report in
+        await common.agent(resolvers: lookups.resolver).watch(request) { report in
             for entry in report.entries { Report(common).fared(entry) }
         }
     }

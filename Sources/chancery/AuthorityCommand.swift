@@ -9,14 +9,21 @@ struct AuthorityCommand: AsyncParsableCommand {
         discussion: """
             Examples:
               chancery ca list
+              chancery ca show letsencrypt
               chancery ca add ours https://ca.internal:8443/acme/default/directory \\
                 --ca-root root.pem
               chancery ca use ours
               chancery ca order letsencrypt ours
               chancery ca test ours
+              chancery ca drill
+              chancery ca switch --from letsencrypt --to ours
               chancery ca remove ours
             """,
-        subcommands: [List.self, Add.self, Use.self, Order.self, Test.self, Remove.self])
+        subcommands: [
+            List.self, AuthorityShowCommand.self, Add.self, Use.self, Order.self, Test.self, DrillCommand.self,
+            SwitchCommand.self,
+            Remove.self,
+        ])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -37,11 +44,13 @@ struct AuthorityCommand: AsyncParsableCommand {
             if view.hasAccount { marks.append("has an account") }
             if let place = view.place { marks.append("number \(place) of the order") }
             if let until = view.health.unwellUntil { marks.append("failed lately, passed over until \(RFC3339.string(until))") }
+            if let until = view.hold { marks.append("asked to wait until \(RFC3339.string(until))") }
             if entry.closed { marks.append("closed") }
             let title = entry.title == entry.name ? "" : "  \(entry.title)"
             return
                 "\(entry.name)\(title)\(marks.isEmpty ? "" : " (\(marks.joined(separator: ", ")))")\n    \(entry.directory.sanitized)"
                 + "\n    \(view.isOwn ? "Named here with `ca add`." : facts(entry))"
+                + view.budgets.filter { $0.used > 0 }.map { "\n    \($0.words.sanitized)." }.joined()
         }
 
         /// `account binding needed; wildcards; 90 days. Free.`
@@ -154,7 +163,8 @@ struct AuthorityCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Forgets a name that `ca add` gave.",
             discussion:
-                "Example: chancery ca remove ours\n\nIts account and certificates stay. Refused while renewals may turn to it.")
+                "Example: chancery ca remove ours\n\nIts account stays. Refused while something depends on it, which is told."
+        )
         @OptionGroup var common: CommonOptions
         @Argument(help: "The name.") var name: String
 

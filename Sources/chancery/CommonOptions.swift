@@ -21,11 +21,12 @@ struct CommonOptions: ParsableArguments {
     }
 
     /// The agent on this store, which tells its steps on the terminal or as lines of JSON.
-    func agent() -> CertificateAgent {
+    /// - Parameter resolvers: for CAA records; empty: the host's.
+    func agent(resolvers: [String] = []) -> CertificateAgent {
         let json = json
         return CertificateAgent(
             store: store.map { StoreFolder($0) } ?? .standard(),
-            configuration: .init(product: "chancery/\(chanceryVersion)"),
+            configuration: .init(product: "chancery/\(chanceryVersion)"), resolvers: resolvers,
             tell: { event in
                 if json { Terminal.say(json: event) } else if !event.isResult { Terminal.progress(event.line) }
             })
@@ -80,4 +81,14 @@ struct ContactOption: ParsableArguments {
             throw ValidationError("'\(mail.sanitized)' is no mail address: -m you@example.com")
         }
     }
+}
+
+/// What is looked up before the authority does.
+struct LookupOptions: ParsableArguments {
+    @Flag(help: "Do not look the names and their CAA records up before the authority does.") var noPreflight = false
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp(
+            "Whom to ask for CAA records, instead of the host's resolvers; again for more.", valueName: "ip[:port]"))
+    var resolver: [String] = []
 }

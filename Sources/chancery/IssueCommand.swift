@@ -63,12 +63,12 @@ struct IssueCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp(
-            "Where to put the certificate to use: nginx, apache, haproxy, postfix, dovecot, postgresql, slapd, files, exec; again for more.",
+            "Where to put the certificate to use: \(InstallTarget.kinds.joined(separator: ", ")); again for more.",
             valueName: "target"))
     var install: [String] = []
     @OptionGroup var bound: BindingOptions
     @Flag(help: "Issue although the certificate is not due.") var force = false
-    @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
+    @OptionGroup var lookups: LookupOptions
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 
     func validate() throws {
@@ -81,7 +81,7 @@ struct IssueCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let agent = common.agent()
+        let agent = common.agent(resolvers: lookups.resolver)
         let outcome = try await common.reporting { () async throws(AgentError) in try await agent.issue(try request()) }
         Report(common).issued(outcome, name: names.first ?? "")
         try common.end(outcome.code)
@@ -97,7 +97,7 @@ struct IssueCommand: AsyncParsableCommand {
         let agreed = agreeTos
         request.agreesToTerms = { _ in agreed }
         (request.method, request.deployHook, request.preferredChain) = (proof.method, deployHook, preferredChain)
-        (request.force, request.preflight, request.dryRun) = (force, !noPreflight, dryRun)
+        (request.force, request.preflight, request.dryRun) = (force, !lookups.noPreflight, dryRun)
         request.binding = try bound.binding(environment)
         if !install.isEmpty { request.targets = install }
         if !fallbackCa.isEmpty { request.fallbacks = fallbackCa }

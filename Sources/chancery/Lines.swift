@@ -11,20 +11,22 @@ struct FailureLine: Encodable {
     let message: String
     let until: Date?
     let problem: Problem?
+    /// What to change after a CA refused.
+    let remedy: String?
 
     init(_ error: AgentError, name: String? = nil) {
         self.name = name
         code = Interruption.status ?? error.code.rawValue
-        (message, until, problem) = (error.message, error.until, error.problem)
+        (message, until, problem, remedy) = (error.message, error.until, error.problem, error.remedy)
     }
 
     /// A command line that was not understood, or what no command foresaw.
     init(_ code: Int32, _ message: String) {
-        (name, self.code, until, problem) = (nil, code, nil, nil)
+        (name, self.code, until, problem, remedy) = (nil, code, nil, nil, nil)
         self.message = message
     }
 
-    private enum CodingKeys: String, CodingKey { case event, name, code, message, until, problem }
+    private enum CodingKeys: String, CodingKey { case event, name, code, message, until, problem, remedy }
 }
 
 /// The result of a command as the last line of JSON, or the last one about the certificate `name`.

@@ -59,6 +59,7 @@ struct ShowCommand: AsyncParsableCommand {
                 "Deploy hook:  \(details.deployHook ?? "none")",
                 "Targets:      \(details.targets.isEmpty ? "none" : details.targets.joined(separator: "; ").sanitized)",
                 "Deployment:   \(details.deployment.map(Self.words) ?? "none")",
+                "Limits:       \(details.budgets.isEmpty ? "none known that the next order counts for" : details.budgets.map(\.words).joined(separator: "; ").sanitized)",
                 "Revoked:      \(details.summary.revoked.map { RFC3339.string($0) } ?? "no")",
                 "Again with:   \(shellLine(["chancery"] + details.command))",
             ])

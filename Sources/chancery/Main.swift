@@ -52,6 +52,7 @@ struct Chancery: AsyncParsableCommand {
               chancery issue -d example.com --webroot /var/www/html --agree-tos
               chancery renew
               chancery agent
+              chancery plan --what-if 'ca letsencrypt down 5d'
               chancery revoke example.com --reason superseded
 
             Exit codes: 0 changed or shown, 2 nothing to do, 3 needs a person, 4 the
@@ -61,8 +62,7 @@ struct Chancery: AsyncParsableCommand {
         version: chanceryVersion,
         subcommands: [
             IssueCommand.self, RenewCommand.self, AgentCommand.self, RevokeCommand.self, ListCommand.self, ShowCommand.self,
-            AccountCommand.self,
-            AuthorityCommand.self,
+            PlanCommand.self, DoctorCommand.self, AccountCommand.self, AuthorityCommand.self,
         ])
 
     @OptionGroup var common: CommonOptions

@@ -22,13 +22,13 @@ struct RenewCommand: AsyncParsableCommand {
     @OptionGroup var common: CommonOptions
     @Argument(help: "One certificate; all that are due without it.") var name: String?
     @Flag(help: "Renew although not due, and without the pause that follows a failure.") var force = false
-    @Flag(help: "Do not look the names up before the authority does.") var noPreflight = false
+    @OptionGroup var lookups: LookupOptions
     @Flag(help: "Prove control at the authority, then stop: nothing is issued or written.") var dryRun = false
 
     func run() async throws {
         var request = RenewRequest()
-        (request.name, request.force, request.preflight, request.dryRun) = (name, force, !noPreflight, dryRun)
-        let agent = common.agent()
+        (request.name, request.force, request.preflight, request.dryRun) = (name, force, !lookups.noPreflight, dryRun)
+        let agent = common.agent(resolvers: lookups.resolver)
         let report = try await common.reporting { [request] () async throws(AgentError) in try await agent.renew(request) }
         for entry in report.entries { Report(common).fared(entry) }
         if report.entries.isEmpty {

@@ -86,9 +86,17 @@ struct Report {
             + summaries.map {
                 [$0.name, state($0), RFC3339.string($0.notAfter), host($0.ca), $0.names.joined(separator: ",")]
             }
-        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return columns(rows)
+    }
+
+    /// Rows of as many cells each, all but the last padded.
+    static func columns(_ rows: [[String]]) -> [String] {
+        let count = rows.map(\.count).min() ?? 0
+        guard count > 0 else { return [] }
+        let widths = (0..<(count - 1)).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
-            zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) }.joined(separator: "  ") + "  " + row[4]
+            (zip(row, widths).map { $0.padding(toLength: $1, withPad: " ", startingAt: 0) } + [row[count - 1]])
+                .joined(separator: "  ")
         }
     }
 

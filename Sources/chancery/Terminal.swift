@@ -7,6 +7,9 @@ import Foundation
 enum Terminal {
     static func say(_ line: String) { write(line + "\n", to: STDOUT_FILENO) }
 
+    /// As it is, line ends and all.
+    static func print(_ text: String) { write(text, to: STDOUT_FILENO) }
+
     static func progress(_ line: String) { write(line + "\n", to: STDERR_FILENO) }
 
     /// One line; members in the order of the alphabet, so that two runs can be compared.
@@ -24,6 +27,7 @@ enum Terminal {
         var line = "Error: \(name.map { "\($0): " } ?? "")\(error.message)"
         if let until = error.until { line += " Come again after \(RFC3339.string(until))." }
         progress(line)
+        if let remedy = error.remedy { progress("To change: \(remedy)") }
     }
 
     /// - Returns: nil at the end of the input, or when a signal came.

@@ -8,63 +8,13 @@ import Testing
 @testable import Agent
 
 /// Certificates put to use as a transaction, by real servers.
-@Suite(.serialized) struct DeploymentTests {
+@Suite(.serialized) struct DeploymentTests: DeploymentSuite {
     let folder: TemporaryFolder
     let time = SimulatedTime()
     let events = EventList()
     let ca: FakeCA
 
-    init() async throws {
-        folder = try TemporaryFolder()
-        try FileManager.default.createDirectory(atPath: folder.path("www"), withIntermediateDirectories: true)
-        ca = try await FakeCA(time)
-    }
-
-    static func has(_ programs: String...) -> Bool {
-        programs.allSatisfy { FileManager.default.isExecutableFile(atPath: Program.find($0)) }
-    }
-
-    /// - Parameter patience: the real time that half a second of the agent's takes.
-    private func agent(_ patience: Duration = .milliseconds(250)) -> CertificateAgent {
-        let time = time
-        return ca.agent(
-            folder.path("store"),
-            sleep: {
-                try await Task.sleep(for: min($0, patience))
-                time.advance($0 / .seconds(1))
-            }, tell: { [events] in events.add($0) })
-    }
-
-    private func request(_ targets: [String] = []) -> IssueRequest {
-        var request = IssueRequest(names: ["a.test"])
-        (request.ca, request.method, request.preflight) = (ca.directory, .webroot(folder.path("www")), false)
-        request.agreesToTerms = { _ in true }
-        if !targets.isEmpty { request.targets = targets }
-        return request
-    }
-
-    private var forced: RenewRequest {
-        var request = RenewRequest()
-        (request.preflight, request.force) = (false, true)
-        return request
-    }
-
-    private var served: String { folder.path("store/served/a.test") }
-
-    /// The serial that a server shows, as openssl sees it.
-    private func shown(_ port: Int, _ flags: [String] = []) async throws -> String {
-        let session = try await Program.run(
-            "openssl", ["s_client", "-connect", "127.0.0.1:\(port)", "-servername", "a.test"] + flags)
-        return try await Program.run("openssl", ["x509", "-noout", "-serial"], input: session.output).output
-    }
-
-    private func serial() throws -> String { "serial=\(try agent().show("a.test").summary.serial)\n" }
-
-    private func listening(_ port: Int) async throws {
-        try await eventually("port \(port)", limit: 60) {
-            try await Program.run("bash", ["-c", "exec 3<>/dev/tcp/127.0.0.1/\(port)"]).status == 0
-        }
-    }
+    init() async throws { (folder, ca) = try await Self.begin(time) }
 
     /// An nginx that serves what lies at `served`.
     private func nginx(_ port: Int, extra: String = "") throws -> (program: RunningProgram, config: String) {
@@ -82,17 +32,10 @@ import Testing
         return (try RunningProgram("nginx", ["-c", config], log: folder.path("nginx.out")), config)
     }
 
-    /// Issues once and shows it to nobody, so that `served` is there before the server starts.
-    private func prepare() async throws {
-        let nothing = try folder.write("nothing.sh", "#!/bin/sh\n", mode: 0o755)
-        #expect(try await agent().issue(request(["exec:run=\(nothing)"])).code == .changed)
-        #expect(FileManager.default.fileExists(atPath: "\(served)/combined.pem"))
-    }
-
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
     func `nginx is checked, reloaded, and seen to serve the new certificate`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
@@ -113,7 +56,7 @@ import Testing
     func `a configuration that the checker refuses puts the old pair back, and the debt is paid when it is mended`() async throws
     {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         let target = "nginx:config=\(config),verify=127.0.0.1:\(port)"
@@ -138,13 +81,13 @@ import Testing
     @Test(.enabled(if: has("nginx"), "nginx is not installed"))
     func `what reloads well but is not seen to be served is put back too`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let (nginx, config) = try nginx(port)
         try await listening(port)
         _ = try await agent().issue(request(["nginx:config=\(config),verify=127.0.0.1:\(port)"]))
         let (old, link) = (try serial(), Files.target(of: served))
         // A second place, where nobody listens.
-        let dead = try await freePort()
+        let dead = try freePort()
         var both = request(["nginx:config=\(config),verify=127.0.0.1:\(port),verify=127.0.0.1:\(dead)"])
         both.force = true
         let outcome = try await agent(.milliseconds(20)).issue(both)
@@ -158,7 +101,7 @@ import Testing
     @Test(.enabled(if: has("apache2"), "apache2 is not installed"))
     func `Apache serves it after a graceful reload`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let modules = "/usr/lib/apache2/modules"
         let config = try folder.write(
             "apache.conf",
@@ -189,7 +132,7 @@ import Testing
     @Test(.enabled(if: has("haproxy"), "haproxy is not installed"))
     func `HAProxy takes key and chain in one file`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let config = try folder.write(
             "haproxy.cfg",
             """
@@ -220,7 +163,7 @@ import Testing
     @Test(.enabled(if: getuid() == 0 && has("runuser") && !postgres.isEmpty, "PostgreSQL is not installed, or this is not root"))
     func `PostgreSQL gets copies of its own, closed to others, and is seen over its SSLRequest`() async throws {
         try await prepare()
-        let port = try await freePort()
+        let port = try freePort()
         let bin = Self.postgres
         // The database user must come to its folder.
         try await Program.succeed("chmod", ["755", folder.path])
@@ -283,6 +226,81 @@ import Testing
         #expect(try text(key) == text("\(store)/privkey.pem"))
     }
 
+    @Test func `a deployment that was broken off is taken up, and goes back to what was there before it`() async throws {
+        let (key, chain) = (folder.path("copies/key.pem"), folder.path("copies/chain.pem"))
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        let flag = folder.path("fail")
+        let reload = try folder.write("reload.sh", "#!/bin/sh\ntest ! -e \(flag)\n", mode: 0o755)
+        #expect(
+            try await agent().issue(request(["files:key=\(key),fullchain=\(chain),reload=\(reload)"])).code == .changed)
+        func texts() throws -> [String] { try [key, chain].map { try String(contentsOfFile: $0, encoding: .utf8) } }
+        let (good, link) = (try texts(), Files.target(of: served))
+        #expect(try agent().show("a.test").deployment?.state == .unverified)
+        // Killed after the link and the key were placed: the record is open, the old files are kept, the rest is as it was.
+        try FileManager.default.linkItem(atPath: key, toPath: folder.path("copies/.key.pem.chancery-old"))
+        try FileManager.default.linkItem(atPath: chain, toPath: folder.path("copies/.chain.pem.chancery-old"))
+        try folder.write("new", "half")
+        try FileManager.default.removeItem(atPath: key)
+        try FileManager.default.moveItem(atPath: folder.path("new"), toPath: key)
+        try folder.write("copies/.chain.pem.chancery-new", "never placed")
+        try StoreFolder(folder.path("store")).save(
+            Deployment(serial: "00", state: .staged, at: time.now, reason: nil, before: link), of: "a.test")
+        try folder.write("fail", "")
+        #expect(try await agent().renew(forced).code == .notServed)
+        #expect(try texts() == good, "not the half that was found")
+        #expect(Files.target(of: served) == link)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")).count == 2)
+        try FileManager.default.removeItem(atPath: flag)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(try texts() != good && Files.target(of: served) != link)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")).count == 2)
+    }
+
+    @Test func `what cannot be put back is kept, named, and put back when it can be`() async throws {
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        let key = folder.path("copies/key.pem")
+        // Refuses, and takes away the file's place, so that nothing can be renamed to it.
+        let flag = folder.path("fail")
+        let reload = try folder.write(
+            "reload.sh", "#!/bin/sh\ntest -e \(flag) || exit 0\nrm -f \(key); mkdir -p \(key)/x; exit 1\n", mode: 0o755)
+        #expect(try await agent().issue(request(["files:key=\(key),reload=\(reload)"])).code == .changed)
+        let good = try String(contentsOfFile: key, encoding: .utf8)
+        try folder.write("fail", "")
+        #expect(try await agent().renew(forced).code == .notServed)
+        let stuck = try #require(try agent().show("a.test").deployment)
+        let kept = folder.path("copies/.key.pem.chancery-old")
+        #expect(stuck.state == .stuck && stuck.reason?.contains(kept) == true, "\(stuck)")
+        #expect(try String(contentsOfFile: kept, encoding: .utf8) == good)
+        try FileManager.default.removeItem(atPath: key)
+        try FileManager.default.removeItem(atPath: flag)
+        #expect(try await agent().renew(RenewRequest()).code == .changed)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")) == ["key.pem"])
+    }
+
+    @Test(arguments: [
+        (["a.test", "*.a.test"], ["a.test"]), (["*.a.test"], ["chancery-check.a.test"]),
+        (["a.test", "b.test"], ["a.test", "b.test"]),
+    ])
+    func `a wildcard is asked for by one of its names, where there is nothing else to ask for`(names: [String], asked: [String])
+        async throws
+    {
+        let target = try InstallTarget("files:key=/x,verify=127.0.0.1:443")
+        #expect(await target.endpoints(names).map(\.name) == asked)
+    }
+
+    @Test(.enabled(if: has("nginx"), "nginx is not installed"))
+    func `a server that nobody could look at is not called verified`() async throws {
+        try await prepare()
+        let port = try freePort()
+        let (nginx, config) = try nginx(port)
+        try await listening(port)
+        // No address belongs to a name under test.
+        #expect(try await agent().issue(request(["nginx:config=\(config)"])).code == .changed)
+        #expect(try agent().show("a.test").deployment?.state == .unverified)
+        #expect(events.all.contains { if case .warning(let text) = $0 { text.contains("verify=") } else { false } })
+        try await nginx.stop(SIGQUIT)
+    }
+
     @Test func `a copy over a link or a folder is refused before anything is changed`() async throws {
         try await prepare()
         let link = folder.path("link")
@@ -326,9 +344,14 @@ import Testing
             (.smtp, 2, "454 TLS not available\r\n", false), (.imap, 0, "* OK [CAPABILITY] ready\r\n", true),
             (.imap, 1, "* CAPABILITY X\r\n", nil), (.imap, 1, "* X\r\na1 OK begin\r\n", true), (.imap, 1, "a1 NO\r\n", false),
             (.pop3, 0, "+OK\r\n", true), (.pop3, 1, "-ERR\r\n", false), (.postgresql, 0, "S", true), (.postgresql, 0, "N", false),
-            (.postgresql, 0, "", nil),
+            (.postgresql, 0, "", nil), (.xmpp, 0, "<stream:stream><stream:feat", nil),
+            (.xmpp, 0, "<stream:stream><stream:features><starttls/></stream:features>", true),
+            (.xmpp, 0, "<stream:stream><stream:error>", false), (.xmpp, 1, "<proceed xmlns=''/>", true),
+            (.xmpp, 1, "<failure/>", false),
+            (.mysql, 0, "\u{2}\0\0\0\u{A}", nil), (.mysql, 0, "\u{2}\0\0\0\u{A}8", true),
+            (.mysql, 0, "\u{2}\0\0\0\u{7F}x", false),
         ] as [(Greeting, Int, String, Bool?)])
     func `what is said before TLS is understood`(greeting: Greeting, step: Int, received: String, verdict: Bool?) {
-        #expect(Greeting.verdict(on: Array(received.utf8), for: greeting.steps[step]) == verdict)
+        #expect(Greeting.verdict(on: Array(received.utf8), for: greeting.steps(for: "a.test")[step]) == verdict)
     }
 }

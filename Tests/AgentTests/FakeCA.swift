@@ -30,13 +30,18 @@ final class FakeCA: Sendable {
         var lifetime = 86_400 * 6
         /// Changes the chain file.
         var pem: @Sendable (String) -> String = { $0 }
-        var token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+        /// Nil: another one for each challenge.
+        var token: String?
         var challengeTypes = ["http-01", "dns-01", "tls-alpn-01"]
         var authorizationsStayPending = false
         var authorizationsStartValid = false
         var ordersStayProcessing = false
         var terms: String?
+        /// `dir` or `directory`.
+        var directoryName = "dir"
         var bindingRequired = false
+        /// Its names in CAA records.
+        var identities: [String] = []
         /// Whether validations fail now.
         var refusesProofs: @Sendable () -> Bool = { false }
         /// Refuses an order by its payload.
@@ -58,7 +63,7 @@ final class FakeCA: Sendable {
     }
 
     let base: String
-    var directory: String { "\(base)/dir" }
+    var directory: String { "\(base)/\(faults.directoryName)" }
     let time: SimulatedTime
     let faults: Faults
     private let state = Mutex(State())
@@ -127,7 +132,8 @@ final class FakeCA: Sendable {
 
     /// An agent that reaches several CAs, each by its directory.
     static func agent(
-        _ folder: String, _ authorities: [FakeCA], chance: @escaping @Sendable () -> Double = { 0.5 },
+        _ folder: String, _ authorities: [FakeCA], resolvers: [String] = [],
+        chance: @escaping @Sendable () -> Double = { 0.5 },
         sleep: (@Sendable (Duration) async throws -> Void)? = nil, tell: @escaping @Sendable (AgentEvent) -> Void = { _ in }
     ) -> CertificateAgent {
         var configuration = ACMEClient.Configuration(product: "test/1")
@@ -135,7 +141,7 @@ final class FakeCA: Sendable {
         configuration.now = { time.now }
         configuration.sleep = sleep ?? { time.advance($0 / .seconds(1)) }
         return CertificateAgent(
-            store: StoreFolder(folder), configuration: configuration, chance: chance, tell: tell,
+            store: StoreFolder(folder), configuration: configuration, resolvers: resolvers, chance: chance, tell: tell,
             connect: { (directory, configuration) throws(ACMEClientError) in
                 try ACMEClient(
                     directory: directory, configuration: configuration,
@@ -170,9 +176,9 @@ final class FakeCA: Sendable {
         let parts = path.split(separator: "/").map(String.init)
         let number = parts.count > 1 ? Int(parts[1]) ?? 0 : 0
         switch parts.first ?? "" {
-        case "dir":
+        case "dir", "directory":
             let meta =
-                #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired)}"#
+                #"{"termsOfService":\#(faults.terms.map { "\"\($0)\"" } ?? "null"),"externalAccountRequired":\#(faults.bindingRequired),"caaIdentities":[\#(faults.identities.map { "\"\($0)\"" }.joined(separator: ","))]}"#
             return json(
                 200,
                 #"{"newNonce":"\#(base)/nonce","newAccount":"\#(base)/acct","newOrder":"\#(base)/order","revokeCert":"\#(base)/revoke","keyChange":"\#(base)/key",\#(faults.advice == nil ? "" : "\"renewalInfo\":\"\(base)/ari\",")"x1":"https://community.test","meta":\#(meta)}"#
@@ -213,7 +219,8 @@ final class FakeCA: Sendable {
             let index = Int(parts[2]) ?? 0
             if !faults.authorizationsStayPending { state.withLock { _ = $0.orders[number]?.proved.insert(index) } }
             return json(
-                200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(faults.token)"}"#)
+                200, #"{"type":"\#(parts[3])","url":"\#(base)\#(path)","status":"processing","token":"\#(token(number, index))"}"#
+            )
         case "f":
             let csr = (try? JSONDecoder.acme.decode(Finalize.self, from: Data(payload.utf8))).flatMap {
                 try? Base64URL.decode($0.csr)
@@ -232,6 +239,10 @@ final class FakeCA: Sendable {
 
     private func problem(_ status: Int, _ type: String, _ detail: String) -> WireAnswer {
         json(status, #"{"type":"urn:ietf:params:acme:error:\#(type)","detail":"\#(detail)"}"#)
+    }
+
+    private func token(_ order: Int, _ index: Int) -> String {
+        faults.token ?? "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-\(order)-\(index)"
     }
 
     private func order(_ id: Int) -> String {
@@ -254,7 +265,7 @@ final class FakeCA: Sendable {
         let types = ["exotic-07"] + (isWild ? faults.challengeTypes.filter { $0 == "dns-01" } : faults.challengeTypes)
         let isRefused = proved.contains(index) && faults.refusesProofs()
         let challenges = types.map { type in
-            let token = type == "exotic-07" ? "" : #","token":"\#(faults.token)""#
+            let token = type == "exotic-07" ? "" : #","token":"\#(token(id, index))""#
             let failure = isRefused ? #","error":{"type":"urn:ietf:params:acme:error:connection","detail":"refused"}"# : ""
             return
                 #"{"type":"\#(type)","url":"\#(base)/c/\#(id)/\#(index)/\#(type)","status":"\#(isRefused ? "invalid" : "pending")"\#(token)\#(failure)}"#

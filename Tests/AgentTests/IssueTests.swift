@@ -284,6 +284,14 @@ struct IssueTests {
         var plain = ca.request(folder)
         plain.ca = nil
         #expect(try await agent.issue(plain).code == .changed)
+        do {
+            _ = try await agent.removeAuthority("mine")
+            Issue.record("forgotten")
+        } catch {
+            #expect(error.message.contains("`chancery ca use`") && error.message.contains("It renews a.test"), "\(error)")
+        }
+        try await agent.useAuthority("letsencrypt")
+        _ = try await agent.revoke("a.test")
         #expect(try await agent.removeAuthority("mine") == .changed)
         #expect(try await agent.removeAuthority("mine") == .nothingToDo)
         #expect(try agent.authorities().first { $0.isStandard }?.entry.name == "letsencrypt")

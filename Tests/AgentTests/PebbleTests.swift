@@ -5,79 +5,7 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Debian's pebble with its own DNS, on free ports of loopback; ended when released.
-final class Pebble: Sendable {
-    let folder: TemporaryFolder
-    let directory: String
-    let root: String
-    let http01Port: Int
-    let tlsALPN01Port: Int
-    private let dnsControl: Int
-    private let server: RunningProgram
-    private let names: RunningProgram
-
-    static var isInstalled: Bool {
-        ["/usr/bin/pebble", "/usr/bin/pebble-challtestsrv"].allSatisfy(FileManager.default.isExecutableFile(atPath:))
-    }
-
-    init(_ environment: [String: String], strict: Bool = false, binding: (id: String, key: String)? = nil) async throws {
-        folder = try TemporaryFolder()
-        let f = folder
-        func openssl(_ arguments: String...) async throws { try await Program.succeed("openssl", arguments, folder: f.path) }
-        try await openssl(
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-            "/CN=test root",
-            "-keyout", "root.key", "-out", "root.pem")
-        try await openssl(
-            "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=localhost", "-keyout",
-            "tls.key",
-            "-out", "tls.csr")
-        try f.write("ext", "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n")
-        try await openssl(
-            "x509", "-req", "-in", "tls.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2",
-            "-extfile",
-            "ext", "-out", "tls.pem")
-        let ports = try await [freePort(), freePort(), freePort(), freePort(), freePort(), freePort()]
-        (http01Port, tlsALPN01Port, dnsControl) = (ports[2], ports[3], ports[5])
-        let keys = binding.map { #""\#($0.id)":"\#($0.key)""# } ?? ""
-        let config = try f.write(
-            "pebble.json",
-            #"""
-            {"pebble": {"listenAddress": "127.0.0.1:\#(ports[0])", "managementListenAddress": "127.0.0.1:\#(ports[1])",
-             "certificate": "\#(f.path("tls.pem"))", "privateKey": "\#(f.path("tls.key"))", "httpPort": \#(ports[2]),
-             "tlsPort": \#(ports[3]), "ocspResponderURL": "", "externalAccountBindingRequired": \#(binding != nil),
-             "externalAccountMACKeys": {\#(keys)}}}
-            """#)
-        names = try RunningProgram(
-            "pebble-challtestsrv",
-            [
-                "-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-dns01", "127.0.0.1:\(ports[4])", "-http01", "", "-https01", "",
-                "-tlsalpn01", "", "-management", "127.0.0.1:\(ports[5])",
-            ],
-            log: f.path("dns.log"))
-        server = try RunningProgram(
-            "pebble", ["-config", config, "-dnsserver", "127.0.0.1:\(ports[4])"] + (strict ? ["-strict"] : []),
-            environment: ["PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0"].merging(environment)
-            { $1 },
-            log: f.path("pebble.log"))
-        directory = "https://127.0.0.1:\(ports[0])/dir"
-        root = f.path("root.pem")
-        try await server.printed("ACME directory available")
-        try await eventually("the DNS") {
-            try await Program.run("curl", ["-s", "-m", "2", "http://127.0.0.1:\(ports[5])/"]).status == 0
-        }
-    }
-
-    var log: String { server.output }
-
-    /// A DNS program that talks to the test DNS.
-    func hook() throws -> String {
-        let set = #"curl -sf -d "{\"host\":\"$2\",\"value\":\"$3\"}" http://127.0.0.1:\#(dnsControl)"#
-        return try folder.write(
-            "hook.sh", "#!/bin/sh\ncase $1 in present) \(set)/set-txt;; cleanup) \(set)/clear-txt;; esac >/dev/null\n",
-            mode: 0o755)
-    }
-
+extension Pebble {
     func request(_ names: [String], _ method: ChallengeMethod) -> IssueRequest {
         var request = IssueRequest(names: names)
         (request.ca, request.caRoot, request.method, request.preflight) = (directory, root, method, false)
@@ -154,7 +82,7 @@ struct PebbleTests {
         let pebble = try await Pebble([:])
         let agent = pebble.agent()
         // Nobody listens where the CA looks.
-        let elsewhere = try await freePort()
+        let elsewhere = try freePort()
         do {
             _ = try await agent.issue(pebble.request(["down.example"], .standalone(port: elsewhere)))
             Issue.record("issued")

@@ -8,14 +8,6 @@ import Testing
 
 @testable import Agent
 
-/// A port that nobody listens on right now.
-func freePort() async throws -> Int {
-    let channel = try await ServerBootstrap(group: NIOSingletons.posixEventLoopGroup).bind(host: "127.0.0.1", port: 0).get()
-    let port = try #require(channel.localAddress?.port)
-    try await channel.close()
-    return port
-}
-
 struct SolverTests {
     let folder: TemporaryFolder
     init() throws { folder = try TemporaryFolder() }
@@ -28,7 +20,7 @@ struct SolverTests {
     }
 
     @Test func `C-8.3-1 standalone serves the exact bytes of live tokens on IPv4 and IPv6, and 404 for all else`() async throws {
-        let port = try await freePort()
+        let port = try freePort()
         let solver = StandaloneHTTP(port: port)
         try await solver.prepare()
         try await solver.present(Self.answer)
@@ -51,7 +43,7 @@ struct SolverTests {
     }
 
     @Test func `a port in use needs a person, who is told what else there is`() async throws {
-        let port = try await freePort()
+        let port = try freePort()
         let first = StandaloneHTTP(port: port)
         try await first.prepare()
         do {
@@ -64,7 +56,7 @@ struct SolverTests {
     }
 
     @Test func `tls-alpn-01 shows a critical acmeIdentifier and one name to acme-tls/1, and nobody else's name`() async throws {
-        let port = try await freePort()
+        let port = try freePort()
         let solver = StandaloneTLS(port: port)
         try await solver.prepare()
         try await solver.present(Self.answer)

@@ -43,6 +43,19 @@ struct CommandLineTests {
         ("ca use", "name"),
         ("ca order", "--none"),
         ("ca order a --none", "--none"),
+        ("doctor --standalone", "without a certificate"),
+        ("doctor a.test --webroot w --standalone", "Choose one of"),
+        ("doctor a.test --resolver", "Missing value"),
+        ("ca switch", "--from"),
+        ("ca switch --from a", "--to"),
+        ("ca switch --from a --to b --canary many", "canary"),
+        ("ca switch --from a --to b --max-failures 101%", "max-failures"),
+        ("ca switch --status --pause", "Say one of"),
+        ("ca switch --resume --from a --to b", "stand alone"),
+        ("plan --months 0", "1 to 60"),
+        ("plan --months 61", "1 to 60"),
+        ("plan --ics --json", "--ics"),
+        ("plan --what-if", "Missing value"),
     ])
     func `a wrong command line is refused with exit code 64 and what to change`(line: String, says: String) {
         do {
@@ -118,6 +131,7 @@ struct CommandLineTests {
         ("chancery ca order", AuthorityCommand.Order.self), ("chancery ca test", AuthorityCommand.Test.self),
         ("chancery ca list", AuthorityCommand.List.self), ("chancery ca add", AuthorityCommand.Add.self),
         ("chancery ca use", AuthorityCommand.Use.self), ("chancery ca remove", AuthorityCommand.Remove.self),
+        ("chancery ca switch", SwitchCommand.self), ("chancery ca drill", DrillCommand.self),
     ]
 
     @Test func `every command's help has an example that no terminal of 80 columns breaks`() {

@@ -30,7 +30,9 @@ struct OutputTests {
         #expect(
             Terminal.json(FailureLine(error, name: "a.test")) == """
                 {"code":4,"event":"failed","message":"The CA asks to wait.","name":"a.test","problem":{"detail":"Too many\\u001b[31m orders",\
-                "status":429,"type":"urn:ietf:params:acme:error:rateLimited"},"until":"2027-01-15T08:00:00Z"}
+                "status":429,"type":"urn:ietf:params:acme:error:rateLimited"},\
+                "remedy":"Wait until the time that is named; meanwhile another CA can serve: `chancery ca order`. \
+                `chancery ca show NAME` says what is left of its limits.","until":"2027-01-15T08:00:00Z"}
                 """)
         #expect(
             Terminal.json(FailureLine(usageStatus, "Say a name.")) == #"{"code":64,"event":"failed","message":"Say a name."}"#)
@@ -53,7 +55,9 @@ struct OutputTests {
     @Test(arguments: CatalogueEntry.all)
     func `each authority of the catalogue is told with its facts`(entry: CatalogueEntry) {
         let line = AuthorityCommand.List.line(
-            AuthorityView(entry: entry, isStandard: false, hasAccount: false, isOwn: false, place: nil, health: Health()))
+            AuthorityView(
+                entry: entry, isStandard: false, hasAccount: false, isOwn: false, place: nil, health: Health(), budgets: [],
+                hold: nil))
         #expect(line.hasPrefix(entry.name) && line.contains(entry.directory))
         #expect(entry.closed == line.contains("(closed)"))
         if !entry.closed { #expect(line.contains(entry.bindingNeeded ? "account binding needed" : "no account binding")) }

@@ -48,7 +48,7 @@ package final class PostgreSQLServer: Sendable {
         self.folder = folder
         let isRoot = geteuid() == 0
         user = "postgres"
-        port = try address.map { (address) throws(Program.Failure) in try Self.freePort(address) } ?? 5432
+        port = try address.map { try freePort($0) } ?? 5432
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         // PostgreSQL refuses to run as root.
@@ -118,22 +118,6 @@ package final class PostgreSQLServer: Sendable {
         read -r none
         kill -QUIT $server 2>/dev/null; wait $server; [ -e "$folder/keep" ] || rm -rf "$folder"
         """
-
-    private static func freePort(_ address: String) throws(Program.Failure) -> Int {
-        let socket = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
-        defer { close(socket) }
-        var here = sockaddr_in()
-        here.sin_family = sa_family_t(AF_INET)
-        here.sin_addr.s_addr = inet_addr(address)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutablePointer(to: &here) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, length) == 0 && getsockname(socket, $0, &length) == 0
-            }
-        }
-        guard bound else { throw Program.Failure("no free port on \(address)") }
-        return Int(UInt16(bigEndian: here.sin_port))
-    }
 
     private static func append(_ lines: [String], to file: String) throws {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))

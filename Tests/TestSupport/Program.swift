@@ -116,7 +116,8 @@ package final class RunningProgram: @unchecked Sendable {
         try start(process)
     }
 
-    deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+    // With its workers: Foundation gives each program a process group of its own.
+    deinit { if process.isRunning { kill(-process.processIdentifier, SIGKILL) } }
 
     package var output: String { (try? String(contentsOfFile: log, encoding: .utf8)) ?? "" }
     package var isRunning: Bool { process.isRunning }

@@ -1,5 +1,6 @@
 import ACME
 import Foundation
+import InMemoryTracing
 import NIOSSL
 import Testing
 import Validation
@@ -53,6 +54,28 @@ struct ProxyTests {
         #expect(try await pieces.answer().status == 200)
         await pieces.close()
         try await world.stop()
+    }
+
+    @Test(arguments: [true, false])
+    func `a trusted proxy is no reason to believe a stranger's trace`(speaksProxyProtocol: Bool) async throws {
+        let tracer = InMemoryTracer()
+        let world = try await World(
+            proxies: try Self.proxies(["127.0.0.1"], .forwarded, protocol: speaksProxyProtocol),
+            tracing: RequestTracing(tracer, trusts: { $0 == "192.0.2.9" }))
+        func ask(for client: String) async throws {
+            let wire = try await WireClient(
+                port: world.port, greeting: speaksProxyProtocol ? "PROXY TCP4 \(client) 127.0.0.1 5 443\r\n" : "")
+            let fields = ["\(InMemoryTracer.traceIDKey): theirs", "\(InMemoryTracer.spanIDKey): above"]
+            let named = speaksProxyProtocol ? [] : ["Forwarded: for=\(client)"]
+            try await wire.send(Wire(method: "GET", "/healthz", headers: ["Host: ca.test"] + fields + named).bytes)
+            #expect(try await wire.answer().status == 200)
+            await wire.close()
+        }
+        try await ask(for: "192.0.2.7")
+        try await ask(for: "192.0.2.9")
+        try await world.stop()
+        let traces = tracer.finishedSpans.map(\.traceID)
+        #expect(traces.count == 2 && traces.first != "theirs" && traces.last == "theirs", "\(traces)")
     }
 
     @Test func `a trusted proxy that does not speak the PROXY protocol is hung up on, and nobody else may speak it`() async throws

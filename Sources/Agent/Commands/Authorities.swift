@@ -1,6 +1,6 @@
 import ACME
 import ACMEClient
-import Foundation
+package import Foundation
 
 /// A CA as `ca list` shows it.
 package struct AuthorityView: Sendable, Equatable, Encodable {
@@ -13,6 +13,20 @@ package struct AuthorityView: Sendable, Equatable, Encodable {
     /// Its place in the order in which renewals turn to CAs, from 1.
     package let place: Int?
     package let health: Health
+    /// What is left of its limits, where they are known and there is an account.
+    package let budgets: [Budget]
+    /// Until when it asked to be left alone.
+    package let hold: Date?
+}
+
+/// A CA as `ca show` shows it.
+package struct AuthorityDetails: Sendable, Equatable, Encodable {
+    package let view: AuthorityView
+    package let limits: [Limit]
+    /// What was asked in the last seven days, by kind.
+    package let asked: [String: Int]
+    /// Certificates that are renewed there.
+    package let certificates: Int
 }
 
 /// What `ca test` found.
@@ -38,15 +52,35 @@ extension CertificateAgent {
             CatalogueEntry($0.name, $0.name, $0.directory, lifetimes: "as its operator says")
         }
         var views: [AuthorityView] = []
+        let now = configuration.now()
         for (entry, isOwn) in CatalogueEntry.all.map({ ($0, false) }) + own.map({ ($0, true) }) {
-            let record = try store.accountRecord(entry.directory)
+            let hasAccount = try hasAccount(entry.directory)
+            let hold = store.ledger(entry.directory, nil).hold
             views.append(
                 AuthorityView(
-                    entry: entry, isStandard: entry.directory == standard,
-                    hasAccount: record?.url != nil && record?.deactivated == nil, isOwn: isOwn,
-                    place: settings.pool?.firstIndex(of: entry.directory).map { $0 + 1 }, health: store.health(entry.directory)))
+                    entry: entry, isStandard: entry.directory == standard, hasAccount: hasAccount, isOwn: isOwn,
+                    place: settings.pool?.firstIndex(of: entry.directory).map { $0 + 1 }, health: store.health(entry.directory),
+                    budgets: hasAccount ? budgets(at: entry.directory) : [],
+                    hold: hold.flatMap { $0.holds(at: now) ? $0.until : nil }))
         }
         return views
+    }
+
+    /// One CA with its limits. Takes no lock, asks nobody.
+    /// - Parameter text: a name of `ca list`, or a directory URL.
+    package func authority(_ text: String) throws(AgentError) -> AuthorityDetails {
+        let ca = try directoryURL(text)
+        guard let view = try authorities().first(where: { $0.entry.directory == ca }) else {
+            throw .needsPerson("\(text.sanitized) has no name here. `chancery ca add NAME \(ca.sanitized)` gives it one.")
+        }
+        let now = configuration.now()
+        let first = String(RFC3339.string(now.addingTimeInterval(-7 * 86_400)).prefix(10))
+        var asked: [String: Int] = [:]
+        for (day, counts) in store.ledger(ca, nil).days where day > first { asked.merge(counts) { $0 + $1 } }
+        let users = store.lineages().compactMap { try? $0.lineage.get() }.filter {
+            $0.revoked == nil && ($0.wanted ?? $0.ca) == ca
+        }
+        return AuthorityDetails(view: view, limits: LimitBook.of(ca).limits, asked: asked, certificates: users.count)
     }
 
     /// Gives a CA a name, and remembers its root.
@@ -150,27 +184,53 @@ extension CertificateAgent {
         }
     }
 
-    /// Forgets a name that `ca add` gave. Accounts and certificates of that CA stay.
+    /// Forgets a name that `ca add` gave, unless something depends on that CA. Its account stays.
+    /// - Throws: `needsPerson`, with all that depends on it and what to say first.
     package func removeAuthority(_ name: String) async throws(AgentError) -> ExitCode {
         try await withLock { () async throws(AgentError) in
             var settings = try store.settings()
             guard let found = settings.authorities.first(where: { $0.name == name }) else { return .nothingToDo }
-            if settings.pool?.contains(found.directory) == true {
-                throw .needsPerson("\(name) stands in the order of CAs. Say `chancery ca order` without it first.")
-            }
-            let users = store.lineages().compactMap { try? $0.lineage.get() }.filter {
-                $0.pool?.contains(found.directory) == true
-            }
-            guard users.isEmpty else {
-                throw .needsPerson(
-                    "\(name) is a fallback of \(users.prefix(10).map(\.name).joined(separator: ", ")). Issue \(users.count == 1 ? "it" : "them") with other --fallback-ca first."
-                )
+            // Under another name it is still there.
+            let isLast = !settings.authorities.contains { $0.name != name && $0.directory == found.directory }
+            let reasons = isLast ? try dependants(on: found, settings) : []
+            guard reasons.isEmpty else {
+                throw .needsPerson((["\(name) is not forgotten:"] + reasons).joined(separator: "\n"))
             }
             settings.authorities.removeAll { $0.name == name }
-            if settings.standard == found.directory { settings.standard = nil }
             try store.save(settings)
             return .changed
         }
+    }
+
+    private func dependants(
+        on authority: SettingsRecord.Named, _ settings: SettingsRecord
+    ) throws(AgentError) -> [String] {
+        let (name, ca) = (authority.name, authority.directory)
+        var reasons: [String] = []
+        if settings.standard == ca {
+            reasons.append("It is the default of `issue`: say `chancery ca use` for another one first.")
+        }
+        if settings.pool?.contains(ca) == true {
+            reasons.append("It stands in the order of CAs: say `chancery ca order` without it first.")
+        }
+        func told(_ lineages: [Lineage]) -> String {
+            lineages.prefix(10).map(\.name).joined(separator: ", ")
+                + (lineages.count > 10 ? " and \(lineages.count - 10) more" : "")
+        }
+        let lineages = store.lineages().compactMap { try? $0.lineage.get() }.filter { $0.revoked == nil }
+        let own = lineages.filter { ($0.wanted ?? $0.ca) == ca }
+        if !own.isEmpty {
+            reasons.append("It renews \(told(own)): move them with `chancery ca switch --from \(name) --to OTHER` first.")
+        }
+        let backed = lineages.filter { $0.pool?.contains(ca) == true }
+        if !backed.isEmpty {
+            reasons.append(
+                "It is a fallback of \(told(backed)): issue \(backed.count == 1 ? "it" : "them") with other --fallback-ca first.")
+        }
+        if let open = try store.switchRecord(), open.isOpen, open.from == ca || open.to == ca {
+            reasons.append("A switch from or to it is not finished: `chancery ca switch --resume` or `--abandon` first.")
+        }
+        return reasons
     }
 
     /// The directory of a CA that a person named, or of the default one.

@@ -35,6 +35,8 @@ package struct CertificateDetails: Sendable, Equatable, Encodable {
     /// PEM files by their role: `privkey`, `cert`, `chain`, `fullchain`.
     package let files: [String: String]
     package let history: [Lineage.Installation]
+    /// What the next order takes of the CA's limits, and what is left of them.
+    package let budgets: [Budget]
     /// The arguments after `chancery` with which it could be issued again.
     package let command: [String]
 }
@@ -64,6 +66,9 @@ extension CertificateAgent {
             summary: summary(of: lineage), keyType: lineage.keyType, method: lineage.method, deployHook: lineage.deployHook,
             targets: lineage.targets ?? [], deployment: store.deployment(lineage.name),
             files: Dictionary(uniqueKeysWithValues: roles.map { ($0, "\(folder)/\($0).pem") }), history: lineage.history,
+            budgets: budgets(
+                lineage.names, kinship(lineage.names, replacing: lineage, at: lineage.wanted ?? lineage.ca),
+                at: lineage.wanted ?? lineage.ca),
             command: command(lineage))
     }
 

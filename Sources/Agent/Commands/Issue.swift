@@ -34,6 +34,8 @@ package struct IssueRequest: Sendable {
     package var force = false
     /// Looks names up before the CA does.
     package var preflight = true
+    /// Puts the certificate to use once it is installed; else that is left to whoever asked.
+    var deploys = true
     /// Everything up to the CA's validation of every name, with an account for the purpose if there is none; then the
     /// authorizations are given up. Nothing is written.
     package var dryRun = false
@@ -110,7 +112,14 @@ extension CertificateAgent {
                     .wait, "The CA asked to wait until \(RFC3339.string(asked.until)). --force asks it all the same.",
                     until: asked.until)
             }
+            if request.preflight { try await warnOfBackups(plan) }
             if request.dryRun { return try await carryOut(plan, request, mayRegister: true) }
+            let kinship = kinship(plan.names, replacing: old, at: ca)
+            if request.force {
+                tell(.cost(name: name, ca: ca, text: cost(plan.names, kinship, at: ca)))
+            } else if let wait = wait(plan.names, kinship, at: ca, leaving: .nothing) {
+                throw AgentError(.wait, "\(wait.reason) --force asks it all the same.", until: wait.until)
+            }
             return try await counting(name, ca: ca, lifetime: old?.lifetime) { [plan] () async throws(AgentError) in
                 try await judging(ca) { () async throws(AgentError) in try await carryOut(plan, request, mayRegister: true) }
             }
@@ -141,15 +150,23 @@ extension CertificateAgent {
         if let root, !request.dryRun { try store.save(root: root, of: plan.ca) }
         var account = try await account(plan.ca, client, directory, request, mayRegister: mayRegister)
         do throws(AgentError) {
+            if request.preflight {
+                try await checkAuthorization(
+                    plan.names, at: plan.ca, directory.meta?.caaIdentities ?? [], method: plan.method, account: account.value.url)
+            }
             let placed: PlacedOrder
             let replaced = request.dryRun || directory.renewalInfo == nil ? nil : plan.replaces
-            do throws(ACMEClientError) { placed = try await order(plan, replacing: replaced, account.value) } catch {
+            let kinship: Kinship
+            do throws(ACMEClientError) {
+                (placed, kinship) = try await order(plan, replacing: replaced, account.value)
+            } catch {
                 guard error.problem?.errorType == .accountDoesNotExist, !request.dryRun else { throw AgentError(error) }
                 account = try await registerAgain(plan.ca, client, directory, request)
-                placed = try await asking { [account] () async throws(ACMEClientError) in
+                (placed, kinship) = try await asking { [account] () async throws(ACMEClientError) in
                     try await order(plan, replacing: nil, account.value)
                 }
             }
+            if !request.dryRun { enter(.orders, plan.names, kinship, at: plan.ca) }
             tell(.ordered(url: placed.url, names: plan.names))
             let proved = try await prove(placed, plan, request, account: account.value)
             if request.dryRun {
@@ -157,8 +174,13 @@ extension CertificateAgent {
                 tell(.dryRunPassed(names: plan.names))
                 return .dryRunPassed
             }
-            return try await obtain(placed, plan, method: proved.method, account: account.value)
+            let (made, issued) = try await obtain(placed, plan, kinship, account: account.value)
+            let lineage = try install(issued, key: made, plan, method: proved.method, account: account.value.url)
+            var silent: Set<String> = []
+            await consult(lineage, silent: &silent)
+            return request.deploys ? try await deploy(lineage) : .installed(summary(of: lineage))
         } catch {
+            if !request.dryRun { hold(error, plan.names, at: plan.ca) }
             if account.isTemporary { await giveUp(nil, account) }
             throw error
         }
@@ -168,24 +190,28 @@ extension CertificateAgent {
     /// never stop a renewal.
     private func order(
         _ plan: IssuePlan, replacing replaced: ReplacedCertificate?, _ account: ACMEAccount
-    ) async throws(ACMEClientError) -> PlacedOrder {
+    ) async throws(ACMEClientError) -> (PlacedOrder, Kinship) {
+        let plain = plan.replaces?.ca == plan.ca && Set(plan.replaces?.names ?? []) == Set(plan.names) ? Kinship.renewal : .new
         guard let replaced, replaced.ca == plan.ca, replaced.account == account.url,
             !Set(replaced.names).isDisjoint(with: plan.names)
-        else { return try await account.newOrder(plan.names) }
-        do { return try await account.newOrder(plan.names, replaces: replaced.identifier) } catch {
+        else { return (try await account.newOrder(plan.names), plain) }
+        do { return (try await account.newOrder(plan.names, replaces: replaced.identifier), .replacement) } catch {
             guard case .problem(let problem, _) = error, ReplacedCertificate.isRefused(by: problem) else { throw error }
             tell(.warning("The CA does not take the order as a replacement, so it is made without: \(problem.sentence)"))
-            return try await account.newOrder(plan.names)
+            return (try await account.newOrder(plan.names), plain)
         }
     }
 
-    private func obtain(
-        _ placed: PlacedOrder, _ plan: IssuePlan, method: ChallengeMethod, account: ACMEAccount
-    ) async throws(AgentError) -> IssueOutcome {
+    /// A new key and the certificate for it, looked at; nothing is written.
+    func obtain(
+        _ placed: PlacedOrder, _ plan: IssuePlan, _ kinship: Kinship, account: ACMEAccount
+    ) async throws(AgentError) -> (made: RequestedKey, issued: IssuedCertificate) {
         let made = try RequestedKey(names: plan.names, keyType: plan.keyType, accountKey: account.key)
         tell(.finalizing(keyType: plan.keyType))
         let chains = try await asking { () async throws(ACMEClientError) in
             let done = try await account.finalize(placed, csr: made.request)
+            // Issued, whatever becomes of it.
+            enter(.certificates, plan.names, kinship, at: plan.ca)
             return try await account.chains(done.order.certificate ?? "", alternates: plan.preferredChain == nil ? 0 : 4)
         }
         let issued = try IssuedCertificate.chosen(
@@ -193,10 +219,7 @@ extension CertificateAgent {
         if issued.chain.isEmpty, issued.leaf.issuer != issued.leaf.subject {
             tell(.warning("The CA sent no issuer with the certificate: programs that do not know its issuer will refuse it."))
         }
-        let lineage = try install(issued, key: made, plan, method: method, account: account.url)
-        var silent: Set<String> = []
-        await consult(lineage, silent: &silent)
-        return try await deploy(lineage)
+        return (made, issued)
     }
 }
 

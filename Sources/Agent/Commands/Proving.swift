@@ -39,7 +39,11 @@ extension CertificateAgent {
         let solver = solver(for: method, names: plan.names)
         do throws(AgentError) {
             try await solver.prepare()
-            try await carryOut(tasks, solver, account)
+            try await carryOut(
+                tasks, solver, account,
+                failed: { name in
+                    if !request.dryRun { enter(.failures, [name], at: plan.ca) }
+                })
         } catch {
             await cleanUp(tasks, solver, account, failed: true)
             throw error
@@ -63,7 +67,10 @@ extension CertificateAgent {
         return method.absolute
     }
 
-    private func carryOut(_ tasks: [ProofTask], _ solver: any Solver, _ account: ACMEAccount) async throws(AgentError) {
+    /// - Parameter failed: gets each name that was not validated.
+    private func carryOut(
+        _ tasks: [ProofTask], _ solver: any Solver, _ account: ACMEAccount, failed: (String) -> Void
+    ) async throws(AgentError) {
         for task in tasks {
             try await solver.present(task.answer)
             tell(.answerPlaced(name: task.title, type: task.challenge.type))
@@ -78,6 +85,7 @@ extension CertificateAgent {
                 tell(.validated(name: task.title))
             } catch {
                 guard case .failed = error else { throw AgentError(error) }
+                failed(task.answer.name)
                 failures.append(AgentError(error))
             }
         }

@@ -17,6 +17,7 @@ extension CertificateAgent {
         _ ca: String, _ client: ACMEClient, _ directory: Directory, _ request: IssueRequest, mayRegister: Bool
     ) async throws(AgentError) -> ReadyAccount {
         let record = try store.accountRecord(ca)
+        defer { if !request.dryRun { note(directory.meta?.caaIdentities ?? [], of: ca) } }
         let isRegistered = record?.url != nil && record?.deactivated == nil
         if isRegistered || !mayRegister {
             let account = try await storedAccount(ca, client: client)
@@ -66,6 +67,7 @@ extension CertificateAgent {
         }
         if !request.dryRun {
             try store.save(AccountRecord(ca: ca, url: made.account.url, contacts: contacts, termsAgreed: terms))
+            if made.created { enter(.accounts, [], at: ca) }
         }
         tell(.accountReady(url: made.account.url, created: made.created))
         return ReadyAccount(value: made.account, isTemporary: request.dryRun && made.created)
@@ -107,6 +109,7 @@ extension CertificateAgent {
         }
         (record.url, record.termsAgreed) = (made.account.url, terms.isEmpty ? nil : terms)
         try store.save(record)
+        if made.created { enter(.accounts, [], at: ca) }
         tell(.accountReady(url: made.account.url, created: made.created))
         return ReadyAccount(value: made.account, isTemporary: false)
     }

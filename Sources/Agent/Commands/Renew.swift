@@ -102,13 +102,13 @@ extension CertificateAgent {
         return .postponed(summary(of: lineage), until: failures.again, reason: reason)
     }
 
-    /// For CAs that are unwell, unless time is short: else each of many certificates would find out for itself, a time-out each.
+    /// For CAs that are unwell, or whose limits leave nothing, unless time is short: else each of many certificates would find out for
+    /// itself, a time-out or a refusal each.
     private func waiting(_ lineage: Lineage, _ request: RenewRequest) -> IssueOutcome? {
         guard !request.force, !request.dryRun, isWanted(lineage, request), !isUrgent(lineage),
             let candidates = try? candidates(lineage), candidates.well.isEmpty, let until = candidates.wellAgain
         else { return nil }
-        let ca = candidates.unwell.first ?? lineage.ca
-        let reason = "\(ca.sanitized) failed lately. \(store.health(ca).reason ?? "")"
+        let reason = candidates.reason ?? ""
         if !request.isWatching { tell(.postponed(name: lineage.name, until: until, reason: reason)) }
         return .postponed(summary(of: lineage), until: until, reason: reason)
     }
@@ -140,6 +140,13 @@ extension CertificateAgent {
             return try await carryOut(IssuePlan(lineage, at: lineage.wanted ?? lineage.ca), again, mayRegister: false)
         }
         let due = due(lineage)
+        if request.force {
+            let ca = lineage.wanted ?? lineage.ca
+            tell(
+                .cost(
+                    name: lineage.name, ca: ca,
+                    text: cost(lineage.names, kinship(lineage.names, replacing: lineage, at: ca), at: ca)))
+        }
         if !request.force, configuration.now() >= due.at { tell(.due(name: lineage.name, reason: due.reason)) }
         return try await counting(lineage.name, ca: lineage.wanted ?? lineage.ca, lifetime: lineage.lifetime) {
             [again] () async throws(AgentError) in

@@ -1,3 +1,4 @@
+import ACME
 import ACMEClient
 import Foundation
 
@@ -6,7 +7,11 @@ import Foundation
 struct Installer: Sendable, Equatable {
     /// A file for a program that cannot read the store, or wants another form.
     struct Copy: Sendable, Equatable {
-        enum Content: String, Sendable { case key, certificate, chain, fullchain, combined }
+        enum Content: Sendable, Equatable {
+            case key, certificate, chain, fullchain, combined
+            /// Key and chain as Java and Windows take them, under the password that is a file's first line.
+            case pkcs12(passwordFile: String)
+        }
         var content: Content
         /// Absolute.
         var path: String
@@ -23,6 +28,14 @@ struct Installer: Sendable, Equatable {
     var greeting = Greeting.none
     /// Where the server listens, unless told otherwise; nil: it shows its certificate nowhere.
     var port: Int?
+
+    /// The usual two copies: the chain as `NAME.crt`, then its key as `NAME.key`, which its owner alone reads.
+    static func pair(in folder: String, named name: String = "server", owner: String) -> [Copy] {
+        [
+            Copy(content: .fullchain, path: "\(folder)/\(name).crt", mode: 0o644, owner: owner),
+            Copy(content: .key, path: "\(folder)/\(name).key", mode: 0o600, owner: owner),
+        ]
+    }
 }
 
 /// A kind of server: one file, and one line in `InstallerKind.all`.
@@ -33,7 +46,11 @@ struct InstallerKind: Sendable {
     let options: [String: String]
     let make: @Sendable (_ options: [String: String]) throws(AgentError) -> Installer
 
-    static let all: [InstallerKind] = [.nginx, .apache, .haproxy, .postfix, .dovecot, .postgresql, .slapd, .files, .exec]
+    static let all: [InstallerKind] = [
+        .nginx, .apache, .haproxy, .caddy, .postfix, .dovecot, .postgresql, .mariadb, .redis, .slapd, .mosquitto, .prosody, .cups,
+        .cockpit,
+        .webmin, .files, .exec,
+    ]
 }
 
 /// What was asked for with `--install`: `nginx`, or `haproxy:config=/etc/haproxy/haproxy.cfg,verify=:8443`.
@@ -50,12 +67,15 @@ package struct InstallTarget: Sendable, Equatable {
         let port: Int
     }
 
+    /// What a text may begin with.
+    package static var kinds: [String] { InstallerKind.all.map(\.name) }
+
     /// - Throws: `needsPerson` for what is no such text, naming what would be.
     package init(_ text: String) throws(AgentError) {
         let head = text.prefix { $0 != ":" }
         guard let kind = InstallerKind.all.first(where: { $0.name == head }) else {
-            let known = InstallerKind.all.map(\.name).joined(separator: ", ")
-            throw .needsPerson("\(String(head).sanitized) is nothing that chancery installs to. Known: \(known).")
+            throw .needsPerson(
+                "\(String(head).sanitized) is nothing that chancery installs to. Known: \(Self.kinds.joined(separator: ", ")).")
         }
         var options: [String: String] = [:]
         for part in text.dropFirst(head.count + 1).split(separator: ",") {
@@ -83,12 +103,20 @@ package struct InstallTarget: Sendable, Equatable {
         (self.text, self.kind, installer) = (text, kind.name, try kind.make(options))
     }
 
+    /// Whether its server is one that shows its certificate, and nobody said `verify=none`.
+    var showsItself: Bool { places.map { !$0.isEmpty } ?? (installer.port != nil) }
+
+    func isSeenNowhere(_ names: [String]) -> String {
+        "\(kind) could not be looked at, since this host knows no address of \(names.joined(separator: ", ").sanitized). Say verify=ADDRESS:PORT, or verify=none."
+    }
+
     /// Where the new certificate must be seen.
-    /// - Parameter names: of the certificate; wildcards cannot be asked for.
+    /// - Parameter names: of the certificate. Wildcards are asked for, by one of the names that they stand for, only where there is nothing else.
     func endpoints(_ names: [String]) async -> [Endpoint] {
         let places = places ?? installer.port.map { [Place(address: nil, port: $0)] } ?? []
         var found: [Endpoint] = []
-        for name in names where !name.hasPrefix("*.") {
+        let plain = names.filter { !$0.hasPrefix("*.") }
+        for name in plain.isEmpty ? names.map({ "chancery-check" + $0.dropFirst() }) : plain {
             for place in places {
                 var addresses = place.address.map { [$0] } ?? []
                 if place.address == nil { addresses = await Endpoint.addresses(of: name) }
@@ -118,5 +146,19 @@ extension Dictionary where Key == String, Value == String {
             throw .needsPerson("\(name)=\(value.sanitized) is no absolute path.")
         }
         return value
+    }
+
+    /// The option `host`, which becomes part of a path.
+    func host(for kind: String) throws(AgentError) -> String {
+        guard let typed = self["host"] else { throw .needsPerson("\(kind) wants host=NAME.") }
+        do { return try DomainName.ascii(typed).text } catch {
+            throw .needsPerson("\(kind): host=\(typed.sanitized) is no name of a host: \(error.reason)")
+        }
+    }
+
+    /// By a signal to the process in the file `pid`, if that option is there, else by its service.
+    func reload(_ service: String, signal: String, verb: String = "reload") throws(AgentError) -> [String] {
+        if let pid = try path("pid") { return [try program("pkill"), "-\(signal)", "-F", pid] }
+        return [try program("systemctl"), verb, service]
     }
 }

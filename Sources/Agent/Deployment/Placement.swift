@@ -1,5 +1,6 @@
 import ACMEClient
 import Foundation
+import PKIX
 
 #if canImport(Glibc)
     import CoreFoundation
@@ -9,18 +10,20 @@ import Foundation
 #endif
 
 /// The files of one deployment: the link `served/NAME`, and copies elsewhere. All new files lie ready before the first one is put in
-/// place, each by one rename, and what was there lies ready to come back.
+/// place, each by one rename, and what was there lies ready to come back, beside it and under a fixed name: a deployment that a crash
+/// broke off is taken up by the next one, which goes back to what was there before the first.
 struct Placement {
     private struct Staged {
         let path: String
-        /// Beside it, with its owner, group and mode.
+        /// `.FILE.chancery-new`, beside it, with its owner, group and mode.
         let new: String
-        /// Of what was there before; nil if nothing was.
+        /// `.FILE.chancery-old`: what was there before; nil if nothing was.
         let old: String?
     }
 
     private let link: String
-    private let before: String?
+    /// Where the link pointed before; nil if there was none.
+    let before: String?
     private let target: String
     private var copies: [Staged] = []
 
@@ -34,15 +37,17 @@ struct Placement {
         }
         try Files.makeFolder("\(store.path)/served")
         link = store.served(lineage.name)
-        before = Files.target(of: link)
+        let last = store.deployment(lineage.name)
+        let isOpen = last?.isOpen ?? false
+        before = isOpen ? last?.before : Files.target(of: link)
         target = live
         do throws(AgentError) {
             for copy in targets.flatMap(\.installer.copies) {
-                let text = try Self.text(copy.content, of: lineage.name, in: store)
-                copies.append(try Self.stage(text, copy))
+                let bytes = try Self.bytes(copy.content, of: lineage.name, in: store)
+                copies.append(try Self.stage(bytes, copy, keepsOld: isOpen))
             }
         } catch {
-            discard()
+            removeNew()
             throw error
         }
     }
@@ -52,51 +57,81 @@ struct Placement {
         for copy in copies { try Files.move(copy.new, to: copy.path) }
     }
 
-    /// As it was; what was not there before stays.
+    /// As it was; what was not there before stays. One failure does not stop the rest.
+    /// - Throws: `failed`, naming what is not as it was and where its old content lies, which stays there.
     func putBack() throws(AgentError) {
-        if let before { try Files.link(link, to: before) }
-        for copy in copies { if let old = copy.old { try Files.move(old, to: copy.path) } }
-    }
-
-    /// Takes away what was only ready.
-    func discard() {
-        for copy in copies {
-            unlink(copy.new)
-            if let old = copy.old { unlink(old) }
+        removeNew()
+        var failures: [String] = []
+        if let before {
+            do throws(AgentError) { try Files.link(link, to: before) } catch { failures.append(error.message) }
         }
+        for case let (path, old?) in copies.map({ ($0.path, $0.old) }) {
+            do throws(AgentError) { try Files.move(old, to: path) } catch {
+                failures.append("\(error.message) Its old content is in \(old).")
+            }
+        }
+        guard failures.isEmpty else { throw .failed(failures.joined(separator: " ")) }
     }
 
-    private static func text(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
-        -> String
+    /// There is no going back any more.
+    func finish() {
+        removeNew()
+        for copy in copies { if let old = copy.old { unlink(old) } }
+    }
+
+    private func removeNew() { for copy in copies { unlink(copy.new) } }
+
+    private static func bytes(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
+        -> [UInt8]
     {
-        switch content {
-        case .key: try store.read("privkey.pem", of: name)
-        case .certificate: try store.read("cert.pem", of: name)
-        case .chain: try store.read("chain.pem", of: name)
-        case .fullchain: try store.read("fullchain.pem", of: name)
-        case .combined: try store.read("privkey.pem", of: name) + store.read("fullchain.pem", of: name)
+        func file(_ file: String) throws(AgentError) -> [UInt8] { Array(try store.read(file, of: name).utf8) }
+        return switch content {
+        case .key: try file("privkey.pem")
+        case .certificate: try file("cert.pem")
+        case .chain: try file("chain.pem")
+        case .fullchain: try file("fullchain.pem")
+        case .combined: try file("privkey.pem") + file("fullchain.pem")
+        case .pkcs12(let password): try archive(name, in: store, passwordFile: password)
         }
     }
 
-    private static func stage(_ text: String, _ copy: Installer.Copy) throws(AgentError) -> Staged {
+    private static func archive(_ name: String, in store: StoreFolder, passwordFile: String) throws(AgentError) -> [UInt8] {
+        guard let line = try Files.read(passwordFile)?.split(separator: 0x0A).first, !line.isEmpty else {
+            throw .needsPerson("\(passwordFile) holds no password.")
+        }
+        let (key, chain) = (try store.read("privkey.pem", of: name), try store.read("fullchain.pem", of: name))
+        do {
+            return try PKCS12.make(
+                key: CertificateKey(pem: key), chain: try PEM.decode(chain).map(\.bytes), name: name,
+                password: String(decoding: line, as: UTF8.self))
+        } catch { throw .failed("No PKCS#12 can be made of \(store.live(name)): \(error)") }
+    }
+
+    /// - Parameter keepsOld: whether what an earlier deployment kept is still what to go back to.
+    private static func stage(_ bytes: [UInt8], _ copy: Installer.Copy, keepsOld: Bool) throws(AgentError) -> Staged {
         let folder = (copy.path as NSString).deletingLastPathComponent
         let file = (copy.path as NSString).lastPathComponent
-        let mark = UInt64.random(in: .min ... .max)
-        let (new, old) = ("\(folder)/.\(file).new-\(mark)", "\(folder)/.\(file).old-\(mark)")
+        let (new, old) = ("\(folder)/.\(file).chancery-new", "\(folder)/.\(file).chancery-old")
         var status = stat()
-        let isThere = lstat(copy.path, &status) == 0
+        guard stat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+            throw .needsPerson("The folder \(folder) is not there. Make it, open to the user that the server runs as.")
+        }
+        unlink(new)
+        if !keepsOld { unlink(old) }
+        let isKept = lstat(old, &status) == 0
+        let isThere = isKept || lstat(copy.path, &status) == 0
         guard !isThere || status.st_mode & S_IFMT == S_IFREG else {
             throw .needsPerson("\(copy.path) is no regular file, so that it is not replaced.")
         }
         // Never more open than the file that it replaces.
-        try Files.create(text.utf8, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
+        try Files.create(bytes, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
         do throws(AgentError) {
             if isThere {
                 guard geteuid() != 0 || lchown(new, status.st_uid, status.st_gid) == 0 else {
                     throw .failed("Cannot give \(new) to the owner of \(copy.path): \(Files.reason()).")
                 }
                 // A second name for the file that is there: nothing is moved away, and it comes back as it is, ACL and all.
-                guard keepName(copy.path, old) == 0 else {
+                guard isKept || keepName(copy.path, old) == 0 else {
                     throw .failed("Cannot keep \(copy.path) for the case of a failure: \(Files.reason()).")
                 }
             } else if let owner = copy.owner, geteuid() == 0 {

@@ -21,7 +21,7 @@ enum Probe {
                 .connectTimeout(.seconds(5))
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let start = StartTLS(place.greeting.steps) { channel in
+                        let start = StartTLS(place.greeting.steps(for: place.name)) { channel in
                             let tls = try NIOSSLClientHandler(
                                 context: context, serverHostname: place.name,
                                 customVerificationCallback: { certificates, promise in
@@ -74,7 +74,7 @@ private final class StartTLS: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if let step = steps.first { say(step, context) } else { finish(context) }
+        proceed(context)
         context.fireChannelActive()
     }
 
@@ -88,12 +88,18 @@ private final class StartTLS: ChannelInboundHandler, RemovableChannelHandler {
         case true?:
             received = []
             steps = steps.dropFirst()
-            if let next = steps.first { say(next, context) } else { finish(context) }
+            proceed(context)
         }
     }
 
-    private func say(_ step: Greeting.Step, _ context: ChannelHandlerContext) {
-        if !step.send.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: step.send)), promise: nil) }
+    /// Says the next word, or begins TLS; both where nothing is answered to the word.
+    private func proceed(_ context: ChannelHandlerContext) {
+        while let step = steps.first {
+            if !step.send.isEmpty { context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: step.send)), promise: nil) }
+            guard Greeting.verdict(on: [], for: step) == true else { return }
+            steps = steps.dropFirst()
+        }
+        finish(context)
     }
 
     private func finish(_ context: ChannelHandlerContext) {

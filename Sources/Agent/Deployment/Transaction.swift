@@ -1,45 +1,12 @@
 import ACME
 import ACMEClient
-package import Foundation
+import Foundation
 import PKIX
 
-/// How far a certificate has come on its way to being served; `state/NAME/deployment.json`.
-package struct Deployment: Sendable, Equatable, Codable {
-    package enum State: String, Sendable, Codable {
-        /// The new files lie ready; nothing that serves has changed.
-        case staged
-        /// Servers were told to reload.
-        case deployed
-        /// Every place shows it.
-        case verified
-        /// It failed, and what was served before is served again.
-        case putBack = "put-back"
-    }
-    /// Of the certificate.
-    package var serial: String
-    package var state: State
-    package var at: Date
-    /// Why it was put back. Safe for a terminal.
-    package var reason: String?
-}
-
-extension StoreFolder {
-    func served(_ name: String) -> String { "\(path)/served/\(name)" }
-
-    /// - Returns: nil if there is none, or none that can be read.
-    func deployment(_ name: String) -> Deployment? {
-        (try? read(Deployment.self, from: "\(state(name))/deployment.json")) ?? nil
-    }
-
-    func save(_ deployment: Deployment, of name: String) throws(AgentError) {
-        try Files.makeFolder(state(name))
-        try write(deployment, to: "\(state(name))/deployment.json")
-    }
-}
-
 extension CertificateAgent {
-    /// How long a server may take to show a new certificate.
-    static let servedPatience: TimeInterval = 30
+    /// How long a server may take to show a new certificate, and how often it is looked. Counted without the wall clock, which may be set.
+    static let servedPatience = Duration.seconds(30)
+    private static let servedPause = Duration.milliseconds(500)
 
     /// Puts the live certificate to use as one transaction over all of its targets: stage, switch, check by each server's own checker, reload,
     /// see at every place that it is served; else everything is put back as it was, and reloaded again. What was never served before
@@ -56,40 +23,53 @@ extension CertificateAgent {
     }
 
     private func transact(_ lineage: Lineage, _ targets: [InstallTarget]) async throws(AgentError) {
-        let name = lineage.name
         let placement = try Placement(targets, of: lineage, in: store)
-        try keep(.staged, lineage)
         var reloaded: [InstallTarget] = []
         do throws(AgentError) {
+            try keep(.staged, lineage, before: placement.before)
             try placement.place()
             for target in targets { try await run(target.installer.check, of: target, to: "accept the new files") }
             for target in targets {
                 reloaded.append(target)
                 try await run(target.installer.reload, of: target, to: "reload")
             }
-            try keep(.deployed, lineage)
-            try await see(lineage, targets)
-        } catch {
-            let why = placement.hasBefore ? "What was served before is put back." : "There was nothing to put back."
-            var told = "\(error.message) \(why)"
-            do throws(AgentError) {
-                try placement.putBack()
-                if placement.hasBefore {
-                    for target in reloaded { try await run(target.installer.reload, of: target, to: "reload the old files") }
-                }
-            } catch { told += " That failed too: \(error.message)" }
-            placement.discard()
-            try? keep(.putBack, lineage, reason: told)
-            tell(.putBack(name: name, reason: told))
-            throw AgentError(error.code, told)
-        }
-        placement.discard()
-        try keep(.verified, lineage)
+            try keep(.deployed, lineage, before: placement.before)
+            let isSeen = try await see(lineage, targets)
+            try keep(isSeen ? .verified : .unverified, lineage)
+        } catch { throw await goBack(lineage, placement, reloaded, after: error) }
+        placement.finish()
     }
 
-    private func keep(_ state: Deployment.State, _ lineage: Lineage, reason: String? = nil) throws(AgentError) {
-        try store.save(
-            Deployment(serial: lineage.serial, state: state, at: configuration.now(), reason: reason), of: lineage.name)
+    /// - Returns: what to say of a deployment that failed, after what can be put back was put back.
+    private func goBack(
+        _ lineage: Lineage, _ placement: Placement, _ reloaded: [InstallTarget], after error: AgentError
+    ) async -> AgentError {
+        var told = error.message
+        var state = Deployment.State.putBack
+        do throws(AgentError) {
+            try placement.putBack()
+            told += placement.hasBefore ? " What was served before is put back." : " There was nothing to put back."
+        } catch {
+            state = .stuck
+            told += " Nor can what was served before be put back: \(error.message)"
+        }
+        if placement.hasBefore {
+            for target in reloaded {
+                do throws(AgentError) { try await run(target.installer.reload, of: target, to: "reload the old files") } catch {
+                    told += " \(error.message)"
+                }
+            }
+        }
+        try? keep(state, lineage, reason: told, before: state == .stuck ? placement.before : nil)
+        tell(.putBack(name: lineage.name, reason: told))
+        return AgentError(error.code, told)
+    }
+
+    private func keep(
+        _ state: Deployment.State, _ lineage: Lineage, reason: String? = nil, before: String? = nil
+    ) throws(AgentError) {
+        let this = Deployment(serial: lineage.serial, state: state, at: configuration.now(), reason: reason, before: before)
+        try store.save(this, of: lineage.name)
     }
 
     private func run(_ command: [String]?, of target: InstallTarget, to what: String) async throws(AgentError) {
@@ -100,29 +80,44 @@ extension CertificateAgent {
     }
 
     /// Waits until every place shows the certificate.
-    private func see(_ lineage: Lineage, _ targets: [InstallTarget]) async throws(AgentError) {
+    /// - Returns: whether each target was seen at one place at least.
+    private func see(_ lineage: Lineage, _ targets: [InstallTarget]) async throws(AgentError) -> Bool {
         let expected = try chain(lineage)
+        var isSeen = true
         for target in targets {
-            for place in await target.endpoints(lineage.names) {
-                let end = configuration.now().addingTimeInterval(Self.servedPatience)
-                while true {
-                    let failure: String
-                    do throws(AgentError) {
-                        let shown = try await Probe.certificates(at: place)
-                        if shown.first == expected.first {
-                            if !Set(expected.dropFirst()).isSubset(of: shown) {
-                                tell(.warning("\(place) shows the certificate without all of its issuers: serve fullchain.pem."))
-                            }
-                            tell(.seen(name: lineage.name, place: place.description))
-                            break
-                        }
-                        let other = shown.first.flatMap { try? Certificate509(der: $0) }?.serialText ?? "unreadable"
-                        failure = "\(place) shows another certificate (serial \(other))"
-                    } catch { failure = error.message }
-                    guard configuration.now() < end else { throw .failed("\(target.kind): \(failure).") }
-                    do { try await configuration.sleep(.milliseconds(500)) } catch { throw .failed("Cancelled.") }
-                }
+            let places = await target.endpoints(lineage.names)
+            if places.isEmpty {
+                isSeen = false
+                if target.showsItself { tell(.warning(target.isSeenNowhere(lineage.names))) }
             }
+            for place in places { try await see(lineage, expected, of: target, at: place) }
+        }
+        return isSeen
+    }
+
+    private func see(
+        _ lineage: Lineage, _ expected: [[UInt8]], of target: InstallTarget, at place: Endpoint
+    ) async throws(AgentError) {
+        let clock = ContinuousClock()
+        var waited = Duration.zero
+        while true {
+            let begin = clock.now
+            let failure: String
+            do throws(AgentError) {
+                let shown = try await Probe.certificates(at: place)
+                if shown.first == expected.first {
+                    if !Set(expected.dropFirst()).isSubset(of: shown) {
+                        tell(.warning("\(place) shows the certificate without all of its issuers: serve fullchain.pem."))
+                    }
+                    return tell(.seen(name: lineage.name, place: place.description))
+                }
+                let other = shown.first.flatMap { try? Certificate509(der: $0) }?.serialText ?? "unreadable"
+                failure = "\(place) shows another certificate (serial \(other))"
+            } catch { failure = error.message }
+            waited += clock.now - begin
+            guard waited < Self.servedPatience else { throw .failed("\(target.kind): \(failure).") }
+            do { try await configuration.sleep(Self.servedPause) } catch { throw .failed("Cancelled.") }
+            waited += Self.servedPause
         }
     }
 

@@ -6,35 +6,51 @@ import Foundation
 struct Candidates: Sendable, Equatable {
     /// Directory URLs in the order in which they are tried.
     var well: [String] = []
-    /// Those that failed lately, soonest well again first; tried last, and only when time is short.
+    /// Those that failed lately, or whose limits leave nothing, soonest well again first; tried last, and only when time is short.
     var unwell: [String] = []
     /// When the first of `unwell` is well again.
     var wellAgain: Date?
+    /// Why it is not, now.
+    var reason: String?
 }
 
 extension CertificateAgent {
     /// The CA that a person chose for a certificate, then those of its pool, or of the store's: none is taken that a person did not name,
-    /// and none without an account, or that is known not to serve these names.
-    func candidates(_ lineage: Lineage) throws(AgentError) -> Candidates {
-        var pool = lineage.pool
-        if pool == nil { pool = try store.settings().pool }
-        var found = Candidates()
-        var unwell: [(ca: String, until: Date)] = []
-        var seen: Set<String> = []
-        let now = configuration.now()
-        for ca in [lineage.wanted ?? lineage.ca] + (pool ?? []) where seen.insert(ca).inserted {
-            if seen.count > 1 {
-                guard let record = try store.accountRecord(ca), record.url != nil, record.deactivated == nil else { continue }
+    /// and none beside the first without an account, or that is known not to serve these names.
+    func eligible(_ lineage: Lineage, _ settings: SettingsRecord) throws(AgentError) -> [String] {
+        var found: [String] = []
+        for ca in [lineage.wanted ?? lineage.ca] + (lineage.pool ?? settings.pool ?? []) where !found.contains(ca) {
+            if !found.isEmpty {
+                guard try hasAccount(ca) else { continue }
                 if let entry = catalogueEntry(ca) {
                     if entry.closed { continue }
                     if !entry.wildcards, lineage.names.contains(where: { $0.hasPrefix("*.") }) { continue }
                 }
             }
+            found.append(ca)
+        }
+        return found
+    }
+
+    /// Those that are eligible, by how they are.
+    func candidates(_ lineage: Lineage) throws(AgentError) -> Candidates {
+        var found = Candidates()
+        var unwell: [(ca: String, until: Date, reason: String)] = []
+        let now = configuration.now()
+        for ca in try eligible(lineage, store.settings()) {
             let health = store.health(ca)
-            if health.isWell(at: now) { found.well.append(ca) } else { unwell.append((ca, health.unwellUntil ?? now)) }
+            let wait = wait(lineage.names, kinship(lineage.names, replacing: lineage, at: ca), at: ca, leaving: .reserve)
+            if !health.isWell(at: now) {
+                let until = max(health.unwellUntil ?? now, wait?.until ?? now)
+                unwell.append((ca, until, "\(ca.sanitized) failed lately. \(health.reason ?? "")"))
+            } else if let wait {
+                unwell.append((ca, wait.until, wait.reason))
+            } else {
+                found.well.append(ca)
+            }
         }
         unwell.sort { $0.until < $1.until }
-        (found.unwell, found.wellAgain) = (unwell.map(\.ca), unwell.first?.until)
+        (found.unwell, found.wellAgain, found.reason) = (unwell.map(\.ca), unwell.first?.until, unwell.first?.reason)
         return found
     }
 

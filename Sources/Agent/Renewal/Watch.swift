@@ -8,7 +8,7 @@ extension CertificateAgent {
     static let shortestSleep: TimeInterval = 10
 
     /// Keeps all certificates of the store valid until the task is cancelled: pass after pass of `renew`, with sleep in between up to the
-    /// next thing to do. What it knows is on disk: it may be killed and started again at any time. A store that cannot be read is
+    /// next thing to do; once a month each backup CA shows that it would take over. What it knows is on disk: it may be killed and started again at any time. A store that cannot be read is
     /// told, and tried again.
     /// - Parameter report: gets what each pass did, if it did something.
     package func watch(_ request: RenewRequest = RenewRequest(), report: (RenewalReport) -> Void) async {
@@ -21,6 +21,7 @@ extension CertificateAgent {
                 let done = try await renew(request)
                 if !done.entries.isEmpty { report(done) }
                 next = done.next
+                _ = try await drillDue(preflight: request.preflight)
             } catch { tell(.warning(error.message)) }
             let now = configuration.now()
             let wait = min(

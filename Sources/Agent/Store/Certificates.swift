@@ -81,7 +81,7 @@ extension StoreFolder {
         try after(.versionNamed)
         try Files.link(live(name), to: "../archive/\(name)/\(version)")
         try after(.linked)
-        let inUse = [live(name), served(name)].compactMap { Files.target(of: $0) }
+        let inUse = [live(name), served(name)].compactMap { Files.target(of: $0) } + [deployment(name)?.before].compactMap { $0 }
         for old in versions(name).dropLast(5) where !inUse.contains(where: { $0.hasSuffix("/\(old)") }) {
             Files.remove("\(folder)/\(old)")
         }
@@ -114,8 +114,8 @@ extension StoreFolder {
         try Files.replace(path, with: encoded(value), mode: 0o600)
     }
 
-    func read<Value: Decodable>(_ type: Value.Type, from path: String) throws(AgentError) -> Value? {
-        guard let bytes = try Files.read(path) else { return nil }
+    func read<Value: Decodable>(_ type: Value.Type, from path: String, maximum: Int = 1 << 20) throws(AgentError) -> Value? {
+        guard let bytes = try Files.read(path, maximum: maximum) else { return nil }
         guard let value = try? JSONDecoder.acme.decode(type, from: Data(bytes)) else {
             throw .failed("\(path) cannot be read: it is damaged or of a newer version.")
         }

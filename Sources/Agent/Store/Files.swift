@@ -52,24 +52,27 @@ enum Files {
     static func replace(_ path: String, with bytes: some Collection<UInt8>, mode: UInt32) throws(AgentError) {
         let temporary = temporaryName(beside: path)
         try create(bytes, at: temporary, mode: mode)
-        try move(temporary, to: path)
+        try move(fresh: temporary, to: path)
     }
 
     /// Points a symbolic link elsewhere by one rename, and syncs the folder.
     static func link(_ path: String, to target: String) throws(AgentError) {
         let temporary = temporaryName(beside: path)
         guard symlink(target, temporary) == 0 else { throw .failed("Cannot make the link \(path): \(reason())") }
-        try move(temporary, to: path)
+        try move(fresh: temporary, to: path)
     }
 
-    /// One rename, and the folder synced.
+    /// One rename, and the folder synced. What cannot be moved stays where it is.
     static func move(_ from: String, to path: String) throws(AgentError) {
-        guard rename(from, path) == 0 else {
-            let why = reason()
-            unlink(from)
-            throw .failed("Cannot put \(path) in place: \(why)")
-        }
+        guard rename(from, path) == 0 else { throw .failed("Cannot put \(path) in place: \(reason()).") }
         try sync((path as NSString).deletingLastPathComponent)
+    }
+
+    private static func move(fresh temporary: String, to path: String) throws(AgentError) {
+        do throws(AgentError) { try move(temporary, to: path) } catch {
+            unlink(temporary)
+            throw error
+        }
     }
 
     /// - Returns: nil if there is no such file.

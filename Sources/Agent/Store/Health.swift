@@ -1,5 +1,6 @@
 import ACMEClient
 package import Foundation
+import Synchronization
 
 /// How a CA has been doing, as seen from here; `accounts/CA/health.json`.
 package struct Health: Sendable, Equatable, Codable {
@@ -60,23 +61,32 @@ extension CertificateAgent {
     /// Runs an attempt at a CA and keeps how that CA did. What is the fault of a name, of a proof or of this host says nothing about it.
     func judging<Value>(_ ca: String, _ attempt: () async throws(AgentError) -> Value) async throws(AgentError) -> Value {
         let began = configuration.now()
-        var health = store.health(ca)
         do throws(AgentError) {
             let value = try await attempt()
             let now = configuration.now()
-            health.succeeded(at: now, after: now.timeIntervalSince(began))
-            keep(health, of: ca)
+            note(ca) { $0.succeeded(at: now, after: now.timeIntervalSince(began)) }
             return value
         } catch {
             if error.blame == .authority, !Task.isCancelled {
-                health.failed(at: configuration.now(), error.message, until: error.until, chance: chance())
-                keep(health, of: ca)
+                let (now, chance) = (configuration.now(), chance())
+                note(ca) { $0.failed(at: now, error.message, until: error.until, chance: chance) }
             }
             throw error
         }
     }
 
-    private func keep(_ health: Health, of ca: String) {
-        do throws(AgentError) { try store.save(health, of: ca) } catch { tell(.warning(error.message)) }
+    /// Several attempts may go on at once.
+    private static let notes = Mutex(())
+
+    private func note(_ ca: String, _ change: (inout Health) -> Void) {
+        let failure: AgentError? = Self.notes.withLock { _ in
+            var health = store.health(ca)
+            change(&health)
+            do throws(AgentError) {
+                try store.save(health, of: ca)
+                return nil
+            } catch { return error }
+        }
+        if let failure { tell(.warning(failure.message)) }
     }
 }

@@ -11,12 +11,15 @@ import Foundation
 /// All state of the client, below one folder of mode 0700:
 /// ```
 /// settings.json                 the CA that is used by default, and names given to CAs
-/// accounts/CA/                  key.pem (0600), account.json, health.json, and root.pem, the CA's root if it was given
+/// accounts/CA/                  key.pem (0600), account.json, health.json, ledger.json, ledger/DOMAIN.json, and root.pem, the CA's
+///                               root if it was given
 /// archive/NAME/N/               privkey.pem, combined.pem (0600), cert.pem, chain.pem, fullchain.pem, lineage.json, which alone changes
 /// live/NAME -> ../archive/NAME/N
 /// served/NAME -> ../archive/NAME/N    the version that servers were told of, where there are targets
-/// state/NAME/                   failures.json, deploy-failures.json, renewal-info.json, deployment.json
-/// lock
+/// state/NAME/                   failures.json, deploy-failures.json, renewal-info.json, deployment.json, switch.json
+/// switch.json                   the last move from one CA to another
+/// reports/                      signed reports of such moves, and the key that signs them (0600)
+/// lock, switch.lock
 /// ```
 /// What is live changes by renaming that one symbolic link: the old pair or the new pair, at any instant.
 package struct StoreFolder: Sendable {
@@ -62,10 +65,11 @@ final class StoreLock: Sendable {
         close(file)
     }
 
+    /// - Parameter name: the file that stands for the right; another than `lock` for one that is held for long beside it.
     /// - Returns: nil if another holds it.
-    static func take(_ store: StoreFolder) throws(AgentError) -> StoreLock? {
+    static func take(_ store: StoreFolder, _ name: String = "lock") throws(AgentError) -> StoreLock? {
         try Files.makeFolder(store.path)
-        let path = "\(store.path)/lock"
+        let path = "\(store.path)/\(name)"
         let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard file >= 0 else {
             throw .failed(

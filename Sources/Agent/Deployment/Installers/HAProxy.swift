@@ -9,9 +9,6 @@ extension InstallerKind {
     ) { options throws(AgentError) in
         let config = try options.path("config") ?? "/etc/haproxy/haproxy.cfg"
         let check = [try program("haproxy"), "-c", "-q", "-f", config]
-        if let pid = try options.path("pid") {
-            return Installer(check: check, reload: [try program("pkill"), "-USR2", "-F", pid], port: 443)
-        }
-        return Installer(check: check, reload: [try program("systemctl"), "reload", "haproxy"], port: 443)
+        return Installer(check: check, reload: try options.reload("haproxy", signal: "USR2"), port: 443)
     }
 }

@@ -5,6 +5,8 @@ extension InstallerKind {
         options: [
             "key": "a file for the key", "cert": "a file for the certificate", "chain": "a file for its issuers",
             "fullchain": "a file for both", "combined": "a file for the key and both",
+            "pkcs12": "a file for the key and both, as Java and Windows take them",
+            "password": "a file whose first line is the password of pkcs12",
             "owner": "whom new files are to belong to: USER or USER.GROUP", "reload": "a program that is run afterwards",
         ]
     ) { options throws(AgentError) in
@@ -17,8 +19,16 @@ extension InstallerKind {
             guard let path = try options.path(name) else { continue }
             copies.append(Installer.Copy(content: content, path: path, mode: mode, owner: options["owner"]))
         }
+        if let path = try options.path("pkcs12") {
+            guard let password = try options.path("password") else {
+                throw .needsPerson("files: pkcs12 wants password=FILE, whose first line is the password.")
+            }
+            copies.append(
+                Installer.Copy(content: .pkcs12(passwordFile: password), path: path, mode: 0o600, owner: options["owner"]))
+        }
         guard !copies.isEmpty else {
-            throw .needsPerson("files wants at least one of key=, cert=, chain=, fullchain= and combined=, each with a path.")
+            throw .needsPerson(
+                "files wants at least one of key=, cert=, chain=, fullchain=, combined= and pkcs12=, each with a path.")
         }
         return Installer(copies: copies, reload: try options.path("reload").map { [$0] })
     }

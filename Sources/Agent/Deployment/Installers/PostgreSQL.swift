@@ -23,20 +23,4 @@ extension InstallerKind {
             reload: [try program("runuser"), "-u", owner, "--", control, "reload", "-s", "-D", data], greeting: .postgresql,
             port: 5432)
     }
-
-    /// OpenLDAP, which reads its files at the start alone, as a user of its own: copies, and a restart; seen over StartTLS.
-    static let slapd = InstallerKind(
-        name: "slapd", options: ["folder": "where the copies lie; /etc/ldap/tls where nothing is said", "owner": "openldap"]
-    ) { options throws(AgentError) in
-        let folder = try options.path("folder") ?? "/etc/ldap/tls"
-        let owner = options["owner"] ?? "openldap"
-        return Installer(
-            copies: [
-                Installer.Copy(content: .certificate, path: "\(folder)/cert.pem", mode: 0o644, owner: owner),
-                Installer.Copy(content: .chain, path: "\(folder)/chain.pem", mode: 0o644, owner: owner),
-                Installer.Copy(content: .key, path: "\(folder)/key.pem", mode: 0o600, owner: owner),
-            ],
-            check: [try program("slaptest"), "-Q", "-u"], reload: [try program("systemctl"), "restart", "slapd"],
-            greeting: .ldap, port: 389)
-    }
 }
