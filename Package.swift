@@ -31,12 +31,27 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
-func command(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+func command(_ name: String, _ dependencies: [Target.Dependency], linkedBy settings: [LinkerSetting] = []) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: strict, linkerSettings: settings)
 }
 func suite(_ name: String, _ dependencies: [Target.Dependency], leavingOut excluded: [String] = []) -> Target {
     .testTarget(name: name, dependencies: dependencies, exclude: excluded, swiftSettings: strict)
 }
+
+/// The server's release build holds Swift's libraries instead of loading them, and allocates by jemalloc: together a fifth of the CPU of an
+/// order (docs/design/cost-of-an-order.md). Written out here, since `--static-swift-stdlib` would compile every package anew.
+let embedded: [LinkerSetting] = [
+    .unsafeFlags(
+        ["-static-stdlib", "-Xlinker", "--start-group"]
+            + [
+                "Foundation", "FoundationEssentials", "FoundationInternationalization", "CoreFoundation", "_FoundationICU",
+                "_FoundationCShims", "_FoundationCollections", "swiftSynchronization", "swiftObservation", "BlocksRuntime",
+                "dispatch",
+                "stdc++", "z",
+            ].map { "-l" + $0 } + ["-Xlinker", "--end-group"],
+        .when(platforms: [.linux], configuration: .release)),
+    .linkedLibrary("jemalloc", .when(platforms: [.linux], configuration: .release)),
+]
 
 let package = Package(
     name: "chancery",
@@ -94,7 +109,7 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 arguments, logging, lifecycle, tracing,
                 "Faults", "Measures", "ACME", "PKIX", "DNS", "Validation", "Store", "Signing", "Authority", "Web",
-            ]),
+            ], linkedBy: embedded),
 
         room(
             "ACMEClient",

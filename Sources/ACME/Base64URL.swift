@@ -1,9 +1,11 @@
 /// RFC 4648 section 5 without padding, as RFC 7515 section 2 and RFC 8555 section 6.1 want it.
 public enum Base64URL {
     /// - Returns: `ceil(n * 4 / 3)` characters for n octets; the empty string for none.
-    public static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let bytes = Array(bytes)
-        return String(unsafeUninitializedCapacity: bytes.count / 3 * 4 + [0, 2, 3][bytes.count % 3]) { out in
+    public static func encode(_ bytes: some Sequence<UInt8>) -> String { encode(Array(bytes)) }
+
+    /// The same, of what is an array already.
+    public static func encode(_ bytes: [UInt8]) -> String {
+        String(unsafeUninitializedCapacity: bytes.count / 3 * 4 + [0, 2, 3][bytes.count % 3]) { out in
             alphabet.withUnsafeBufferPointer { letters in
                 var at = 0
                 func put(_ value: UInt32) {

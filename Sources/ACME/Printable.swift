@@ -5,8 +5,6 @@ extension StringProtocol {
     ///   - limit: scalars; what is longer is cut, with an ellipsis.
     ///   - keepingBackslashes: for text that may have been made printable before.
     package func printable(limit: Int = 4096, keepingBackslashes: Bool = false) -> String {
-        // Nearly all text is plain, and there is much of it in a log.
-        if utf8.count <= limit, utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) { return String(self) }
         var result = ""
         var count = 0
         for scalar in unicodeScalars {
@@ -26,6 +24,14 @@ extension StringProtocol {
             }
         }
         return result
+    }
+}
+
+extension String {
+    /// The same. Nearly all text is plain, and there is much of it in a log: it is looked at byte by byte, and nothing is made of it.
+    package func printable(limit: Int = 4096, keepingBackslashes: Bool = false) -> String {
+        if utf8.count <= limit, utf8.allSatisfy({ (0x20...0x7E).contains($0) && $0 != 0x5C }) { return self }
+        return self[...].printable(limit: limit, keepingBackslashes: keepingBackslashes)
     }
 }
 

@@ -66,7 +66,7 @@ package final class CertificateAuthority: Sendable {
                 issuances.wake()
             }
         } else {
-            (nonces, heart) = (NonceOffice(), nil)
+            (nonces, heart) = (NonceOffice(random: surroundings.random), nil)
         }
     }
 }
@@ -150,11 +150,11 @@ extension Logger.Metadata {
         error: (any Error)? = nil
     ) -> Logger.Metadata {
         var metadata: Logger.Metadata = [:]
-        if let request = RequestID.current { metadata["request"] = "\(request)" }
-        if let account { metadata["account"] = "\(account.text)" }
-        if let order { metadata["order"] = "\(order.text)" }
-        if let authorization { metadata["authorization"] = "\(authorization.text)" }
-        if let serial { metadata["serial"] = "\(Certificate509.text(of: serial))" }
+        if let request = RequestID.current { metadata["request"] = .string(request) }
+        if let account { metadata["account"] = .string(account.text) }
+        if let order { metadata["order"] = .string(order.text) }
+        if let authorization { metadata["authorization"] = .string(authorization.text) }
+        if let serial { metadata["serial"] = .string(Certificate509.text(of: serial)) }
         if let error { metadata["error"] = "\(error)" }
         return metadata
     }

@@ -24,10 +24,10 @@ package struct Surroundings: Sendable {
         sleep: { try await Task.sleep(for: $0) },
         uptime: { [start = ContinuousClock.now] in ContinuousClock.now - start },
         random: { count in
-            var generator = SystemRandomNumberGenerator()
-            var bytes: [UInt8] = []
-            // A word at a time: each draw is a system call.
-            while bytes.count < count { withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0) } }
-            return Array(bytes.prefix(count))
+            // One system call, where the generator of the standard library makes one for each word.
+            [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                if let start = buffer.baseAddress { arc4random_buf(start, count) }
+                filled = count
+            }
         })
 }

@@ -27,17 +27,29 @@ package enum Trace {
     }
 
     /// A span below the one that the task is in; only the work itself where there is none.
+    @inlinable
     package static func span<Value, Failure: Error>(
         _ name: @autoclosure () -> String, ofKind kind: SpanKind = .internal,
         _ attributes: @autoclosure () -> SpanAttributes = [:],
         _ work: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
+        guard isUnderWay else { return try await work() }
+        return try await below(name(), kind, attributes(), work)
+    }
+
+    /// Whether the task is within a span.
+    package static var isUnderWay: Bool { InstrumentationContext.current?[Key.self] != nil }
+
+    /// The part of `span` that is paid for only where somebody traces.
+    package static func below<Value, Failure: Error>(
+        _ name: String, _ kind: SpanKind, _ attributes: SpanAttributes, _ work: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
         guard let context = InstrumentationContext.current, let tracer = context[Key.self]?.tracer else {
             return try await work()
         }
-        let span = tracer.startAnySpan(name(), context: context, ofKind: kind)
+        let span = tracer.startAnySpan(name, context: context, ofKind: kind)
         defer { span.end() }
-        span.attributes.merge(attributes())
+        span.attributes.merge(attributes)
         let result: Result<Value, Failure> = await within(span, tracer) {
             do throws(Failure) { return .success(try await work()) } catch { return .failure(error) }
         }

@@ -41,7 +41,8 @@ struct Dialer: Sendable {
         _ address: IPAddress, _ port: Int, _ patience: TimeAmount,
         _ handlers: @escaping @Sendable (ChannelPipeline.SynchronousOperations, EventLoopPromise<Answer>) throws -> Void
     ) async throws(Mishap) -> Answer {
-        let loop = group.next()
+        // The one that this runs on, if it is of the group: then what it reports changes no thread.
+        let loop = group.any()
         let outcome = loop.makePromise(of: Answer.self)
         let line = Line()
         do {

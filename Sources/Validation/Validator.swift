@@ -9,7 +9,7 @@ package struct Validator: Sendable {
 
     package func validate(_ attempt: Attempt) async -> Result<Evidence, Problem> {
         let trail = Trail()
-        let query = Task { await Self.prove(attempt, over: reach.leaving(trail)) }
+        let query = Task.immediate(executorPreference: presentExecutor) { await Self.prove(attempt, over: reach.leaving(trail)) }
         let alarm = reach.deadlines.after(reach.deadline) {
             trail.end()
             query.cancel()

@@ -17,12 +17,17 @@ enum Route: Sendable, Equatable {
     case home, health, readiness, metrics
 
     static let prefix = "/acme/default"
+    private static let prefixOfACME = prefix + "/"
     private static let renewalWord = "renewal-info"
     /// What a client puts a slash and a certificate's identifier behind (RFC 9773 section 4.1).
     static let renewalInfoBase = "\(prefix)/\(renewalWord)"
 
     /// - Returns: `nil` for a path that names nothing here.
     init?(_ path: Substring) {
+        if let rest = path.after(Self.prefixOfACME) {
+            self.init(acme: rest)
+            return
+        }
         switch path {
         case "/": self = .home
         case "/healthz": self = .health
@@ -31,9 +36,7 @@ enum Route: Sendable, Equatable {
         case "/root.pem": self = .rootPEM
         case "/root.cer": self = .rootDER
         default:
-            if let rest = path.after(Self.prefix + "/") {
-                self.init(acme: rest)
-            } else if let name = path.after("/crl/")?.before(".crl") {
+            if let name = path.after("/crl/")?.before(".crl") {
                 self = .revocationList(String(name))
             } else if let name = path.after("/issuer/")?.before(".cer") {
                 self = .issuer(String(name))
@@ -44,7 +47,8 @@ enum Route: Sendable, Equatable {
     }
 
     private init?(acme path: Substring) {
-        let parts = path.split(separator: "/", maxSplits: 3, omittingEmptySubsequences: false)
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), maxSplits: 3, omittingEmptySubsequences: false).map(
+            Substring.init)
         switch (parts.count, parts[0]) {
         case (1, "directory"): self = .directory
         case (1, "new-nonce"): self = .newNonce

@@ -189,8 +189,8 @@ struct Site: Sendable {
         guard logger.logLevel <= .info else { return }
         var metadata: Logger.Metadata = [
             "request": .string(id), "method": .string(received.method.rawValue.printable(limit: 16)),
-            "route": .string((route?.name ?? .unknown).text), "status": .stringConvertible(answer.status.code),
-            "us": .stringConvertible(taken.nanoseconds / 1000),
+            "route": .string((route?.name ?? .unknown).text), "status": .string(String(answer.status.code)),
+            "us": .string(String(taken.nanoseconds / 1000)),
         ]
         if let peer = received.peer { metadata["peer"] = .string(peer) }
         if let proxy = received.proxy, proxy != received.peer { metadata["proxy"] = .string(proxy) }

@@ -1,6 +1,7 @@
 import ACME
 import Dispatch
 import Foundation
+import Measures
 import Synchronization
 import Testing
 
@@ -75,6 +76,33 @@ struct CommitQueueTests {
             default: Issue.record("verb \(number) had the wrong outcome")
             }
         }
+        await store.close()
+    }
+
+    @Test func `a verb that throws before it has written is left out, and its neighbours run once`() async throws {
+        let store = try await EngineKind.sqlite.open()
+        let gate = Gate()
+        let held = gate.hold(store)
+        await eventually { gate.entered.withLock { $0 } }
+        let runs = Counter()
+        let tasks = (0..<20).map { number in
+            Task {
+                try await store.commit { (sql) throws(StoreError) in
+                    runs.add()
+                    guard number % 2 == 0 else { throw .notFound }
+                    try sql.run("INSERT INTO blocked_keys (key_hash, blocked) VALUES ($1, 0)", [[UInt8(number)].sql])
+                }
+            }
+        }
+        await eventually { store.statistics.waiting == 20 }
+        gate.open()
+        try await held.value
+        for (number, task) in tasks.enumerated() {
+            let isFine = if case .success = await task.result { true } else { false }
+            #expect(isFine == (number % 2 == 0))
+            #expect(try await store.isKeyBlocked([UInt8(number)]) == isFine)
+        }
+        #expect(runs.value == 20)
         await store.close()
     }
 

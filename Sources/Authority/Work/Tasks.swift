@@ -1,6 +1,8 @@
 internal import Synchronization
+internal import Validation
 
-/// Tasks that belong to a worker and not to the request that caused them: one per name, and someone can wait until none is left.
+/// Tasks that belong to a worker and not to the request that caused them: one per name, and someone can wait until none is left. They run
+/// where whoever starts them does.
 final class Tasks<Name: Hashable & Sendable>: Sendable {
     private struct Roll {
         var running: [Name: Task<Void, Never>] = [:]
@@ -18,9 +20,10 @@ final class Tasks<Name: Hashable & Sendable>: Sendable {
     func start<Value: Sendable>(
         _ name: Name, _ work: @escaping @Sendable () async -> Value, done: @escaping @Sendable (Value) -> Void = { (_: Value) in }
     ) -> Bool {
-        roll.withLock { roll in
+        let executor = presentExecutor
+        return roll.withLock { roll in
             guard !roll.isClosed, roll.running[name] == nil, roll.running.count < capacity else { return false }
-            roll.running[name] = Task {
+            roll.running[name] = Task(executorPreference: executor) {
                 let value = await work()
                 self.end(name)
                 done(value)

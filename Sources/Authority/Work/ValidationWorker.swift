@@ -204,9 +204,9 @@ package final class ValidationWorker: Service, Sendable {
         shop.measures.verdicts.add(duty.type, .valid)
         crashPoint("challenge.verdict.after")
         var metadata = Logger.Metadata.event(authorization: duty.authorization)
-        metadata["name"] = "\(attempt.name)"
-        metadata["type"] = "\(duty.type.rawValue)"
-        metadata["evidence"] = "\(evidence.summary)"
+        metadata["name"] = .string(attempt.name)
+        metadata["type"] = .string(duty.type.rawValue)
+        metadata["evidence"] = .string(evidence.summary)
         shop.log.info("challenge valid", metadata: metadata)
     }
 

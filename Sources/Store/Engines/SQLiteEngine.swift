@@ -58,11 +58,17 @@ final class SQLiteEngine: Engine {
             let session = SQLiteSession(db: db, path: path, observer: observer)
             do throws(StoreError) {
                 try session.control("BEGIN IMMEDIATE")
-                let outcome = try run(verbs, in: session)
+                var outcome = try run(verbs, in: session)
+                if outcome == nil {
+                    try session.control("ROLLBACK")
+                    try session.control("BEGIN IMMEDIATE")
+                    outcome = try runApart(verbs, in: session)
+                }
+                let outcomes = outcome ?? []
                 crashPoint("sqlite.commit.before")
-                try session.control(outcome.contains(nil) ? "COMMIT" : "ROLLBACK")
+                try session.control(outcomes.contains(nil) ? "COMMIT" : "ROLLBACK")
                 crashPoint("sqlite.commit.after")
-                return outcome
+                return outcomes
             } catch {
                 if case .device = error { failed.withLock { $0 = $0 ?? error } }
                 if db.isInsideTransaction { try? session.control("ROLLBACK") }
@@ -71,13 +77,26 @@ final class SQLiteEngine: Engine {
         }
     }
 
+    /// Without savepoints, which nearly every verb would pay for and nearly none needs: one that throws has mostly written nothing yet, and
+    /// one alone is undone with the transaction.
+    /// - Returns: nil when a verb threw that had written beside others: all are to be undone, and run again apart.
     /// - Throws: what ends the transaction.
-    private func run(_ verbs: [Verb], in session: SQLiteSession) throws(StoreError) -> [StoreError?] {
-        // One alone needs no savepoint: undoing the transaction undoes it.
-        guard verbs.count > 1 else {
-            return try verbs.map { (verb) throws(StoreError) in try session.outcome(of: verb) }
+    private func run(_ verbs: [Verb], in session: SQLiteSession) throws(StoreError) -> [StoreError?]? {
+        var outcomes: [StoreError?] = []
+        outcomes.reserveCapacity(verbs.count)
+        for verb in verbs {
+            let before = session.changes
+            let outcome = try session.outcome(of: verb)
+            if outcome != nil, verbs.count > 1, session.changes != before { return nil }
+            outcomes.append(outcome)
         }
-        return try verbs.map { (verb) throws(StoreError) in
+        return outcomes
+    }
+
+    /// Each under a savepoint of its own.
+    /// - Throws: what ends the transaction.
+    private func runApart(_ verbs: [Verb], in session: SQLiteSession) throws(StoreError) -> [StoreError?] {
+        try verbs.map { (verb) throws(StoreError) in
             try session.control("SAVEPOINT verb")
             let outcome = try session.outcome(of: verb)
             if outcome != nil { try session.control("ROLLBACK TO verb") }

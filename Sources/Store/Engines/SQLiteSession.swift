@@ -42,9 +42,12 @@ struct SQLiteSession: Session {
         try rows("SELECT name FROM sqlite_schema WHERE type = 'table'", []).map { (row) throws(StoreError) in try row.text(0) }
     }
 
-    /// BEGIN, COMMIT and their kind.
+    /// Rows that were ever inserted, updated or deleted over the connection.
+    var changes: Int { db.totalChangesCount }
+
+    /// BEGIN, COMMIT and their kind. Past GRDB like all statements: its observers, which nobody here uses, do not hear of them.
     func control(_ sql: String) throws(StoreError) {
-        do { try db.cachedStatement(sql: sql).execute() } catch { throw SQLiteEngine.reason(for: error, path: path) }
+        do { try SQLiteStatement(sql, in: db).run([]) } catch { throw SQLiteEngine.reason(for: error, path: path) }
     }
 
     /// - Returns: the error that undoes the verb alone.

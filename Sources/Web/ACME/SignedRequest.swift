@@ -70,11 +70,13 @@ struct RequestCheck: Sendable {
         return SignedRequest(message: message, signer: signer)
     }
 
+    private static let mediaType = "application/jose+json"
+
     /// One Content-Type; parameters are tolerated. A coding would let a short body become a long one.
     private func mediaType(_ headers: HTTPHeaders) throws(Problem) {
         let types = headers["Content-Type"]
-        guard types.count == 1, let type = types.first?.split(separator: ";", omittingEmptySubsequences: false).first,
-            type.trimmed.lowercased() == "application/jose+json"
+        guard types.count == 1, let whole = types.first,
+            whole == Self.mediaType || whole.prefix(while: { $0 != ";" }).trimmed.lowercased() == Self.mediaType
         else { throw .malformed("The body must be application/jose+json.", 415) }
         guard headers["Content-Encoding"].allSatisfy({ $0.lowercased() == "identity" }) else {
             throw .malformed("Content codings are not understood here.", 415)
@@ -82,7 +84,7 @@ struct RequestCheck: Sendable {
     }
 
     private func parse(_ body: ByteBuffer) throws(Problem) -> SignedMessage {
-        do { return try SignedMessage(body.readableBytesView) } catch {
+        do { return try SignedMessage(Array(buffer: body)) } catch {
             switch error {
             case .malformed(let reason): throw .malformed(reason)
             case .badPublicKey(let reason): throw Problem(.badPublicKey, 400, reason)

@@ -16,12 +16,11 @@ struct Received: Sendable {
     let arrived: NIODeadline
 
     /// The target up to the query.
-    var path: Substring { target.prefix { $0 != "?" } }
+    var path: Substring { target[..<(mark ?? target.endIndex)] }
     /// What follows the first question mark; `nil` when there is none.
-    var query: Substring? {
-        guard let mark = target.firstIndex(of: "?") else { return nil }
-        return target[target.index(after: mark)...]
-    }
+    var query: Substring? { mark.map { target[target.utf8.index(after: $0)...] } }
+    /// Where the query begins, looked for among bytes: comparing characters takes ten times as long.
+    private var mark: String.Index? { target.utf8.firstIndex(of: UInt8(ascii: "?")) }
     /// A POST of ACME and everything else that changes something is to be answered with a nonce.
     var isPost: Bool { method == .POST }
 }
