@@ -5,7 +5,7 @@ import Foundation
 extension CertificateAgent {
     /// Moves one certificate, as far as it has not been moved yet; under the store's lock. What was issued before a crash is not issued again.
     /// - Returns: how it fared; also on disk.
-    /// - Throws: `wait` if the CA asks for a pause, which is no failure; on cancellation; if the store cannot be written.
+    /// - Throws: `wait` if the CA asks for a pause, or its limits leave nothing, which is no failure; on cancellation; if the store cannot be written.
     func move(_ name: String, _ record: SwitchRecord) async throws(AgentError) -> SwitchEntry {
         let now = configuration.now()
         let lineage = try store.lineage(name)
@@ -53,6 +53,9 @@ extension CertificateAgent {
             (known.wanted, known.pool) = (record.to, pool)
             if known != lineage { try store.update(known) }
             return known.served ? .installed(summary(of: known)) : try await deploy(known)
+        }
+        if let wait = wait(lineage.names, .new, at: record.to, leaving: .nothing) {
+            throw AgentError(.wait, wait.reason, until: wait.until)
         }
         var plan = IssuePlan(lineage, at: record.to)
         (plan.wanted, plan.pool, plan.preferredChain) = (record.to, pool, record.preferredChain)
