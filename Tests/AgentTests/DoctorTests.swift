@@ -197,6 +197,8 @@ import Testing
         let missing = await examination.run("missing.doctor.test", needsAddress: true).findings
         #expect(missing.map(\.severity) == [.trouble] && missing[0].text.contains("NXDOMAIN"))
         #expect(await examination.run("missing.doctor.test", needsAddress: false).findings.isEmpty)
+        let left = await examination.run("same.doctor.test", needsAddress: false).findings
+        #expect(left.map(\.check) == [.proof] && left[0].text.contains("2 TXT records"), "\(left)")
 
         let lame = await examination.run("same.lame.test", needsAddress: true).findings
         #expect(lame.count == 2 && lame.allSatisfy { $0.severity == .warning && $0.check == .dns }, "\(lame)")
@@ -337,7 +339,7 @@ import Testing
                 ))
         for (name, says) in [
             ("circle.test", "circle"), ("long.test", "more than 10"), ("port.test", "port 8081"),
-            ("address.test", "an address instead"),
+            ("address.test", "no name, such as an address"),
             ("scheme.test", "something else than http"), ("nowhere.test", "no address"), ("relative.test", "more than 10"),
             ("closed.test", "HTTP 403"),
         ] {
@@ -374,7 +376,10 @@ import Testing
         #expect(
             await HTTPLook.get("a.test", "/", at: "127.0.0.1", port: noise.port, secure: false)
                 == .noAnswer("what answers does not speak HTTP"))
-        for location in ["http://good.test/\u{1B}[31m", "http://[bad", String(repeating: "x", count: 5_000), "//", "http:///"] {
+        for location in [
+            "http://good.test/\u{1B}[31m", "http://[bad", String(repeating: "x", count: 5_000), "//", "http:///",
+            "http://a%0d%0aX-B:%20c/",
+        ] {
             let liar = try await RawServer(saying: "HTTP/1.1 302 Found\r\nLocation: \(location)\r\nContent-Length: 0\r\n\r\n")
             for finding in await way(liar.port).run("a.test", [loopback], .webroot("/srv"), isPublic: false) {
                 #expect(finding.text.unicodeScalars.allSatisfy { $0.value >= 0x20 })
@@ -443,6 +448,17 @@ import Testing
     }
 
     // MARK: Names without a certificate, and this host
+
+    @Test func `a certificate is found by each of its names`() async throws {
+        let ca = try await FakeCA(time)
+        let agent = ca.agent(folder.path("store"))
+        _ = try await agent.issue(ca.request(folder, ["a.test", "www.a.test"]))
+        let names = Self.everywhere()
+        var wanted = request(["www.a.test", "a.test"])
+        (wanted.resolvers, wanted.dnsPort, wanted.ports.http) = ([names.address], port(names), try freePort())
+        let report = try await agent.examine(wanted)
+        #expect(report.certificates == 1 && report.names == 0 && report.findings.count { $0.check == .port } == 2)
+    }
 
     @Test func `a name without a certificate is looked at for its CA and its way of proof`() async throws {
         let ca = try await FakeCA(time)

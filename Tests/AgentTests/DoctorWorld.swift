@@ -27,6 +27,8 @@ final class DoctorNames: Sendable {
             ns1 IN A 127.0.0.1
             ns2 IN AAAA ::1
             same IN A 127.0.0.1
+            _acme-challenge.same IN TXT "left over"
+            _acme-challenge.same IN TXT "from before"
             alias IN CNAME same
             six IN A 127.0.0.1
             six IN AAAA ::1

@@ -130,6 +130,23 @@ struct LedgerTests {
         #expect(urgent.entries.count { $0.code == .changed } == 5 && orders(ca) == 50, "a site that expires is worse")
     }
 
+    @Test func `a switch pauses where a limit is used up, and goes on when there is room`() async throws {
+        let (own, ca) = (try await FakeCA(time, base: "https://own.test"), try await known())
+        let agent = agent(own, ca)
+        for name in ["a.example.com", "b.example.com", "c.example.com"] { _ = try await agent.issue(own.request(folder, [name])) }
+        var page = LedgerPage()
+        for _ in 0..<49 { page.add(Counted(at: time.now, kind: .certificates, key: "example.com")) }
+        try agent.store.save(page, ca.directory, "example.com")
+        var request = SwitchRequest(from: own.directory, to: ca.directory)
+        request.preflight = false
+        request.account.agreesToTerms = { _ in true }
+        let report = try await agent.switchAuthority(request)
+        #expect(report.code == .wait && orders(ca) == 1, "\(report)")
+        time.advance(7 * 86_400 + 1)
+        #expect(try await agent.switchAuthority(request).code == .changed)
+        #expect(orders(ca) == 3)
+    }
+
     @Test(arguments: [
         ("too many new orders recently", 7_200, 7_200.0, true), ("not so fast", 7_200, 3_600, true),
         ("not so fast", 600, 600, true),

@@ -116,8 +116,8 @@ extension CertificateAgent {
             do { name = try DomainName.ascii(typed.trimmingCharacters(in: .whitespaces)) } catch {
                 throw .needsPerson("\(typed.sanitized) is no DNS name: \(error.reason)")
             }
-            if let lineage = try store.lineage(Lineage.name(for: name)), request.method == nil, request.ca == nil {
-                patients.append(try patient(lineage))
+            if request.method == nil, request.ca == nil, let lineage = try lineage(with: name) {
+                if !patients.contains(where: { $0.lineage == lineage }) { patients.append(try patient(lineage)) }
             } else if !fresh.contains(name.text) {
                 fresh.append(name.text)
             }
@@ -127,6 +127,14 @@ extension CertificateAgent {
             patients.append(Patient(names: fresh, lineage: nil, method: request.method?.absolute, pool: pool))
         }
         return (patients, findings)
+    }
+
+    /// The certificate of this name, or one that has it among others.
+    private func lineage(with name: DomainName) throws(AgentError) -> Lineage? {
+        if let own = try store.lineage(Lineage.name(for: name)), own.names.contains(name.text) { return own }
+        return store.lineages().lazy.compactMap { try? $0.lineage.get() }.first {
+            $0.revoked == nil && $0.names.contains(name.text)
+        }
     }
 
     /// What can be seen on this host alone.

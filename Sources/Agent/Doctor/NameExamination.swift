@@ -57,6 +57,13 @@ final class NameExamination: Sendable {
             }
         }
         outcome.findings += await servers(of: name)
+        if !needsAddress, let left = try? await resolver.txt("_acme-challenge.\(name)"), !left.isEmpty {
+            outcome.findings.append(
+                Finding(
+                    .warning, .proof, "_acme-challenge.\(name)",
+                    "\(left.count == 1 ? "a TXT record is" : "\(left.count) TXT records are") there already",
+                    change: "Remove what is left over, unless a proof is under way: many old records hide the new one from CAs."))
+        }
         return outcome
     }
 

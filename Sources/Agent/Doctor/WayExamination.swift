@@ -145,11 +145,11 @@ struct WayExamination: Sendable {
             guard port == ports.http || port == ports.https else {
                 return trouble("a redirect to port \(port), where no CA goes", "Redirect to ports 80 and 443 alone. \(answering)")
             }
-            guard let host = parts.host?.lowercased(), !host.isEmpty, IPAddress(host) == nil, !host.hasPrefix("[") else {
-                return trouble("a redirect to an address instead of a name, which CAs refuse", answering)
+            guard let host = parts.host.flatMap({ try? DomainName.ascii($0) }), !host.isWildcard else {
+                return trouble("a redirect to what is no name, such as an address, which CAs refuse", answering)
             }
             guard seen.insert(next.absoluteString).inserted else { return trouble("redirects in a circle", answering) }
-            guard let to = await addresses(host).first.map(WebAddress.init) else {
+            guard let to = await addresses(host.text).first.map(WebAddress.init) else {
                 return trouble("a redirect to \(host), which has no address", "Correct the redirect. \(answering)")
             }
             // A stranger's redirect must not make this host look into its own network.
@@ -163,7 +163,7 @@ struct WayExamination: Sendable {
                 + (parts.percentEncodedQuery.map { "?\($0)" } ?? "")
             guard
                 case .answer(let code, let following) = await HTTPLook.get(
-                    host, path, at: to.text, port: port, secure: scheme == "https")
+                    host.text, path, at: to.text, port: port, secure: scheme == "https")
             else {
                 return trouble(
                     "a redirect to where nothing answers (\(to.with(port: port)))", "Start what should answer there. \(answering)"
