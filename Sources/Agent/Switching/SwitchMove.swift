@@ -10,10 +10,12 @@ struct MovedBatch: Sendable {
 }
 
 extension CertificateAgent {
-    /// As many as are ordered at once, which is mostly waiting for the CA. Proofs that share a port or a person's program take turns.
+    /// As many as are ordered at once, which is mostly waiting for the CA. Proofs that share a port or a person's program take turns, and so
+    /// do all at a CA whose limits are counted.
     private static let atOnce = 16
 
-    func batches(_ names: [String]) throws(AgentError) -> [[String]] {
+    func batches(_ names: [String], at ca: String) -> [[String]] {
+        guard LimitBook.of(ca).limits.isEmpty else { return names.map { [$0] } }
         var batches: [[String]] = []
         var isOpen = false
         for name in names {
@@ -145,6 +147,10 @@ extension CertificateAgent {
             (known.wanted, known.pool) = (record.to, pool)
             if known != lineage { try store.update(known) }
             return
+        }
+        let kinship = kinship(lineage.names, replacing: lineage, at: record.to)
+        if let wait = wait(lineage.names, kinship, at: record.to, leaving: .reserve) {
+            throw AgentError(.wait, wait.reason, until: wait.until)
         }
         var plan = IssuePlan(lineage, at: record.to)
         (plan.wanted, plan.pool, plan.preferredChain) = (record.to, pool, record.preferredChain)
