@@ -10,12 +10,16 @@ package final class Resolver: Sendable {
     ///   - servers: `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`, loopback included: resolvers, or authoritative servers of all zones
     ///     that will be asked for. Empty: the host's `/etc/resolv.conf` and `/etc/hosts`, as they are now.
     ///   - patience: upper bound of one lookup.
-    package convenience init(servers: [String] = [], patience: Duration = .seconds(10)) throws(ResolverError) {
+    ///   - anchors: DS or DNSKEY records in zone file syntax; then answers below them are checked, and what does not hold is `bogus`. The
+    ///     servers must hand signatures on.
+    package convenience init(
+        servers: [String] = [], patience: Duration = .seconds(10), anchors: [String] = []
+    ) throws(ResolverError) {
         var forwarders: [String] = []
         for server in servers { forwarders.append(try Self.forwarder(server)) }
         let system = forwarders.isEmpty
         if system { forwarders = Self.nameservers((try? String(contentsOfFile: "/etc/resolv.conf", encoding: .utf8)) ?? "") }
-        try self.init(Unbound(.servers(forwarders, hosts: system)), patience)
+        try self.init(Unbound(.servers(forwarders, hosts: system && anchors.isEmpty, anchors: anchors)), patience)
     }
 
     /// Knows these records, in zone file syntax (`a.test. 60 IN A 192.0.2.1`), and asks nobody.
@@ -63,7 +67,7 @@ package final class Resolver: Sendable {
     }
 
     /// - Returns: as many as there are types, in their order.
-    private func ask(_ name: String, _ types: [RecordType]) async -> [Result<[[UInt8]], LookupFailure>] {
+    func ask(_ name: String, _ types: [RecordType]) async -> [Result<[[UInt8]], LookupFailure>] {
         // Backslash and NUL mean something to libunbound's parser and to C; no host name needs them.
         let plain = name.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\\") }
         guard plain, !name.isEmpty, name.utf8.count <= 254 else {

@@ -6,6 +6,8 @@ internal import Synchronization
 /// The types that are asked for, by number (RFC 1035, 3596, 8659).
 enum RecordType: CInt, Sendable {
     case a = 1
+    case ns = 2
+    case cname = 5
     case txt = 16
     case aaaa = 28
     case caa = 257
@@ -13,6 +15,8 @@ enum RecordType: CInt, Sendable {
     var mnemonic: String {
         switch self {
         case .a: "A"
+        case .ns: "NS"
+        case .cname: "CNAME"
         case .txt: "TXT"
         case .aaaa: "AAAA"
         case .caa: "CAA"
@@ -25,8 +29,9 @@ enum RecordType: CInt, Sendable {
 final class Unbound: Sendable {
     /// Where the answers come from.
     enum Source {
-        /// `ADDRESS` or `ADDRESS@PORT`, at least one; and whether the names of `/etc/hosts` come first.
-        case servers([String], hosts: Bool)
+        /// `ADDRESS` or `ADDRESS@PORT`, at least one; whether the names of `/etc/hosts` come first; and the keys that signatures are checked
+        /// by, as DS or DNSKEY records in zone file syntax: none, none checked.
+        case servers([String], hosts: Bool, anchors: [String])
         /// Only these, in zone file syntax; nothing is sent.
         case records([String])
     }
@@ -92,7 +97,8 @@ final class Unbound: Sendable {
         case .records(let records):
             try check(ub_ctx_zone_add(handle, ".", "static"), "zone")
             for record in records { try check(ub_ctx_data_add(handle, record), record) }
-        case .servers(let servers, let hosts):
+        case .servers(let servers, let hosts, let anchors):
+            for anchor in anchors { try check(ub_ctx_add_ta(handle, anchor), "trust anchor") }
             try check(read(configuration(servers), handle), "settings")
             if hosts {
                 let status = ub_ctx_hosts(handle, nil)

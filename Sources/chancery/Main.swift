@@ -62,7 +62,7 @@ struct Chancery: AsyncParsableCommand {
         version: chanceryVersion,
         subcommands: [
             IssueCommand.self, RenewCommand.self, AgentCommand.self, RevokeCommand.self, ListCommand.self, ShowCommand.self,
-            PlanCommand.self, AccountCommand.self, AuthorityCommand.self,
+            PlanCommand.self, DoctorCommand.self, AccountCommand.self, AuthorityCommand.self,
         ])
 
     @OptionGroup var common: CommonOptions

@@ -85,6 +85,18 @@ struct FinalizeTests {
         #expect(refused.map(Problem.init)?.detail?.contains("account") == true)
     }
 
+    @Test func `a refused finalize may be repeated at once: it is not in its own way`() async throws {
+        let house = try await House()
+        let key = SigningKey(.p256)
+        let account = try await house.account(key)
+        let order = try await house.ready(["a.example"], account)
+        let csr = try CertificateRequest.make(names: ["a.example"], key: try CertificateKey(pem: key.pem))
+        for _ in 0..<500 {
+            let refused = await refusal { try await house.authority.finalize(order.order.id, csr: csr, for: account.id) }
+            guard refused.map(Problem.init)?.errorType == .badCSR else { return #expect(Bool(false), "\(refused as Any)") }
+        }
+    }
+
     @Test func `twenty finalizes at once make one certificate and all see it`() async throws {
         let house = try await House()
         let account = try await house.account()

@@ -70,6 +70,17 @@ import Testing
         let list = try await chancery(folder, ["list", "--json"])
         #expect(list.status == 0)
         for (name, _) in ways { #expect(list.output.contains(String(name.prefix { $0 != "," }))) }
+
+        // The zone's own server is not at port 53: warnings, no trouble.
+        let doctor = try await chancery(folder, ["doctor", "dns.e2e.test", "--resolver", names.address, "--json"])
+        #expect(doctor.status == 0, "\(doctor)")
+        let report = try JSONSerialization.jsonObject(with: Data(doctor.output.utf8)) as? [String: Any]
+        #expect(report?["certificates"] as? Int == 1 && report?["findings"] is [[String: Any]], "\(doctor)")
+        let missing = try await chancery(
+            folder, ["doctor", "missing.invalid", "--webroot", "/nowhere", "--resolver", names.address])
+        #expect(missing.status == 3 && missing.output.contains("! missing.invalid: "), "\(missing)")
+        let plan = try await chancery(folder, ["plan", "--what-if", "ca \(authority.directory) gone"])
+        #expect(plan.status == 3 && plan.output.contains("dns.e2e.test expires"), "\(plan)")
     }
 
     @Test func `a deploy program gets certbot's variables, and its failure is told`() async throws {

@@ -7,7 +7,7 @@ package final class NameServer: Sendable {
     package struct Question: Sendable, Hashable {
         /// Lower case, without the last dot.
         package let name: String
-        /// 1 A, 5 CNAME, 16 TXT, 28 AAAA.
+        /// 1 A, 2 NS, 5 CNAME, 16 TXT, 28 AAAA.
         package let type: Int
         package let overTCP: Bool
     }
@@ -24,6 +24,7 @@ package final class NameServer: Sendable {
         package static func cname(_ target: String, at name: String? = nil) -> Record {
             Record(name, type: 5, data: NameServer.wire(target))
         }
+        package static func ns(_ server: String) -> Record { Record(type: 2, data: NameServer.wire(server)) }
         package static func txt(_ strings: String..., at name: String? = nil) -> Record {
             Record(name, type: 16, data: strings.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) })
         }

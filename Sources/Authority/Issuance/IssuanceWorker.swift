@@ -41,13 +41,13 @@ package final class IssuanceWorker: Service, Sendable {
             return (outcome, true)
         }
         guard isNew else { return outcome }
-        let started = tasks.start(name) { [self] in
-            let ending: Ending
-            do throws(Refusal) { ending = .success(try await issue(job)) } catch {
-                ending = .failure(error)
+        let started = tasks.start(name) { [self] () async -> Ending in
+            do throws(Refusal) { return .success(try await issue(job)) } catch {
                 // Not where another request was first.
                 if error.retryAfter != nil { shop.measures.issuances.add(.failed) }
+                return .failure(error)
             }
+        } done: { [self] ending in
             outcomes.withLock { $0[name] = nil }
             outcome.settle(ending)
         }

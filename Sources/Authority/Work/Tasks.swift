@@ -12,14 +12,18 @@ final class Tasks<Name: Hashable & Sendable>: Sendable {
 
     init(capacity: Int) { self.capacity = capacity }
 
+    /// - Parameter done: gets what the work came to once the name is free again, so that whoever it tells may start another.
     /// - Returns: false when a task of this name runs, too many do, or none may start any more; then nothing is started.
     @discardableResult
-    func start(_ name: Name, _ work: @escaping @Sendable () async -> Void) -> Bool {
+    func start<Value: Sendable>(
+        _ name: Name, _ work: @escaping @Sendable () async -> Value, done: @escaping @Sendable (Value) -> Void = { (_: Value) in }
+    ) -> Bool {
         roll.withLock { roll in
             guard !roll.isClosed, roll.running[name] == nil, roll.running.count < capacity else { return false }
             roll.running[name] = Task {
-                await work()
+                let value = await work()
                 self.end(name)
+                done(value)
             }
             return true
         }

@@ -57,6 +57,7 @@ package final class ValidationWorker: Service, Sendable {
         guard isNew else { return }
         let started = tasks.start(duty) { [self] in
             await perform(duty, authorization, thumbprint: thumbprint, hand.bell)
+        } done: { [self] in
             putDown(duty)
         }
         if !started { putDown(duty) }
