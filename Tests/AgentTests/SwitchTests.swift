@@ -252,6 +252,24 @@ struct SwitchTests {
         #expect(try await agent().switchAuthority(request).state == .finished)
     }
 
+    @Test func `the limits of a CA are kept to, and it goes on when they leave room again`() async throws {
+        var faults = FakeCA.Faults()
+        faults.directoryName = "directory"
+        let limited = try await FakeCA(time, faults, base: "https://acme-v02.api.letsencrypt.org")
+        func agent() -> CertificateAgent { FakeCA.agent(folder.path("store"), [first, limited]) }
+        try await issue((0..<47).map { "n\($0).shop.test" })
+        var move = SwitchRequest(from: first.directory, to: "letsencrypt")
+        (move.preflight, move.account.agreesToTerms) = (false, { _ in true })
+        let paused = try await agent().switchAuthority(move)
+        // 50 in 7 days below one domain, of which a tenth is left for need.
+        #expect(paused.state == .paused && paused.unverified == 45 && paused.waiting == 2 && paused.failed == 0)
+        #expect(limited.requests.count { $0.path == "/order" } == 45)
+        let until = try #require(paused.until)
+        #expect(until > time.now + 6 * 86_400 && until <= time.now + 7 * 86_400)
+        time.advance(until.timeIntervalSince(time.now) + 3600)
+        #expect(try await agent().resumeSwitch().state == .finished)
+    }
+
     @Test func `broken off at any request, it goes on where it was, and issues nothing twice`() async throws {
         try await issue(["a.test", "b.test"])
         let began = second.requests.count

@@ -1,6 +1,7 @@
 import ACME
 import ACMEClient
 package import Foundation
+import Synchronization
 
 /// How much of a limit is used.
 package struct Budget: Sendable, Equatable, Encodable {
@@ -32,6 +33,10 @@ extension CertificateAgent {
     /// Notes what was asked of a CA. A note that cannot be written is told, and stops nothing.
     /// - Parameter kind: `certificates` stands for the same names too.
     func enter(_ kind: Limit.Kind, _ names: [String], _ kinship: Kinship = .new, at ca: String) {
+        Self.notes.withLock { _ in write(kind, names, kinship, at: ca) }
+    }
+
+    private func write(_ kind: Limit.Kind, _ names: [String], _ kinship: Kinship, at ca: String) {
         let (now, book) = (configuration.now(), LimitBook.of(ca))
         do throws(AgentError) {
             var page = store.ledger(ca, nil)
@@ -100,13 +105,15 @@ extension CertificateAgent {
         case .domain: pages = Set(names.map(RegisteredDomain.standard.of)).sorted()
         case .names: pages = []
         }
-        do throws(AgentError) {
-            for domain in pages {
-                var page = store.ledger(ca, domain)
-                page.hold = hold
-                try store.save(page, ca, domain)
-            }
-        } catch { tell(.warning("What \(ca.sanitized) asked for could not be noted: \(error.message)")) }
+        Self.notes.withLock { _ in
+            do throws(AgentError) {
+                for domain in pages {
+                    var page = store.ledger(ca, domain)
+                    page.hold = hold
+                    try store.save(page, ca, domain)
+                }
+            } catch { tell(.warning("What \(ca.sanitized) asked for could not be noted: \(error.message)")) }
+        }
     }
 
     /// - Returns: nil if nothing speaks against an order now.

@@ -75,8 +75,8 @@ extension CertificateAgent {
         }
     }
 
-    /// Several attempts may go on at once.
-    private static let notes = Mutex(())
+    /// For what is read, changed and written about a CA, since several attempts may go on at once.
+    static let notes = Mutex(())
 
     private func note(_ ca: String, _ change: (inout Health) -> Void) {
         let failure: AgentError? = Self.notes.withLock { _ in

@@ -88,9 +88,9 @@ extension CertificateAgent {
                 try store.save(DrillRecord(next: now + Self.drillInterval * chance()), of: ca)
                 continue
             }
-            // A clock that was set back must not put it off for ever; a CA that is unwell anyhow is not asked.
+            // A clock that was set back must not put it off for ever; a CA that is unwell, or whose limits are used up, is not asked.
             guard known.next <= now || known.next > now + 2 * Self.drillInterval, store.health(ca).isWell(at: now),
-                let lineage = pick(lineages), !Task.isCancelled
+                let lineage = pick(lineages), wait(lineage.names, .new, at: ca, leaving: .reserve) == nil, !Task.isCancelled
             else { continue }
             results.append(try await drill(ca, lineage, preflight: preflight))
         }

@@ -113,7 +113,7 @@ extension CertificateAgent {
             let left = slice.filter { store.switchEntry($0, of: record.id)?.isDone != true }
             if left.isEmpty { continue }
             tell(.switchStage(number: index + 1, of: slices.count, size: slice.count))
-            for batch in try batches(left) {
+            for batch in batches(left, at: record.to) {
                 if Task.isCancelled { throw .failed("Cancelled. The same command goes on where it was.") }
                 // A person may have paused it.
                 guard let now = try store.switchRecord(), now.id == record.id, now.state == .running else {
