@@ -38,8 +38,8 @@ func suite(_ name: String, _ dependencies: [Target.Dependency], leavingOut exclu
     .testTarget(name: name, dependencies: dependencies, exclude: excluded, swiftSettings: strict)
 }
 
-/// The server's release build holds Swift's libraries instead of loading them, and allocates by jemalloc: together a fifth of the CPU of an
-/// order (docs/design/cost-of-an-order.md). Written out here, since `--static-swift-stdlib` would compile every package anew.
+/// The server's release build holds Swift's libraries instead of loading them, and allocates by jemalloc; what that
+/// gains is measured in docs/design/cost-of-an-order.md. Written out here, since `--static-swift-stdlib` would compile every package anew.
 let embedded: [LinkerSetting] = [
     .unsafeFlags(
         ["-static-stdlib", "-Xlinker", "--start-group"]
