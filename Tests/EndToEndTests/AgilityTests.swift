@@ -58,7 +58,8 @@ struct AgilityTests {
         let move = ["ca", "switch", "--from", first.directory, "--to", second.directory, "--no-preflight"]
         let more = ["--ca-root", second.root, "--agree-tos", "--json"]
         let start = clock.now
-        for number in 1...4 {
+        // A few certificates are soon moved; what would be killed after that finds nothing to do.
+        for number in 1...(Self.count < 100 ? 2 : 4) {
             let run = try RunningProgram(
                 Program.built("chancery"), move + more + ["--store", fleet.folder.path("store")],
                 log: fleet.folder.path("switch-\(number)"))
@@ -66,7 +67,7 @@ struct AgilityTests {
             try await eventually("certificate \(number)", limit: 60) {
                 run.output.components(separatedBy: #""event":"switched""#).count > 2 || !run.isRunning
             }
-            try await Task.sleep(for: .milliseconds(Int.random(in: 0..<300)))
+            try await Task.sleep(for: .milliseconds(Int.random(in: 0..<100)))
             _ = try await run.stop(SIGKILL)
         }
         let moved = try await fleet.chancery(move + more, limit: 3600)
