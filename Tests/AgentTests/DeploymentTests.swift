@@ -312,6 +312,13 @@ import Testing
             #expect(try await agent().issue(again).code == .notServed)
             #expect(Files.target(of: served) == before)
         }
+        // Nor is anything left of a file that could have been replaced.
+        try FileManager.default.createDirectory(atPath: folder.path("copies"), withIntermediateDirectories: true)
+        try folder.write("copies/key.pem", "old key")
+        var both = request(["files:key=\(folder.path("copies/key.pem")),cert=\(link)"])
+        both.force = true
+        #expect(try await agent().issue(both).code == .notServed)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path("copies")) == ["key.pem"])
         #expect(try String(contentsOfFile: "/etc/passwd", encoding: .utf8).hasPrefix("root:"))
     }
 

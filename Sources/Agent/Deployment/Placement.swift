@@ -48,6 +48,8 @@ struct Placement {
             }
         } catch {
             removeNew()
+            // What was kept by this attempt; what an earlier one kept is still needed.
+            if !isOpen { removeOld() }
             throw error
         }
     }
@@ -76,10 +78,11 @@ struct Placement {
     /// There is no going back any more.
     func finish() {
         removeNew()
-        for copy in copies { if let old = copy.old { unlink(old) } }
+        removeOld()
     }
 
     private func removeNew() { for copy in copies { unlink(copy.new) } }
+    private func removeOld() { for case let old? in copies.map(\.old) { unlink(old) } }
 
     private static func bytes(_ content: Installer.Copy.Content, of name: String, in store: StoreFolder) throws(AgentError)
         -> [UInt8]
@@ -123,42 +126,36 @@ struct Placement {
         guard !isThere || status.st_mode & S_IFMT == S_IFREG else {
             throw .needsPerson("\(copy.path) is no regular file, so that it is not replaced.")
         }
-        // Never more open than the file that it replaces.
-        try Files.create(bytes, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode)
-        do throws(AgentError) {
+        // Only root can give files away.
+        var owner: (user: uid_t, group: gid_t)?
+        if geteuid() == 0 {
             if isThere {
-                guard geteuid() != 0 || lchown(new, status.st_uid, status.st_gid) == 0 else {
-                    throw .failed("Cannot give \(new) to the owner of \(copy.path): \(Files.reason()).")
-                }
-                // A second name for the file that is there: nothing is moved away, and it comes back as it is, ACL and all.
-                guard isKept || keepName(copy.path, old) == 0 else {
-                    throw .failed("Cannot keep \(copy.path) for the case of a failure: \(Files.reason()).")
-                }
-            } else if let owner = copy.owner, geteuid() == 0 {
-                try give(new, to: owner)
+                owner = (status.st_uid, status.st_gid)
+            } else if let name = copy.owner {
+                owner = try account(name, for: new)
             }
-        } catch {
+        }
+        // Never more open than the file that it replaces.
+        try Files.create(bytes, at: new, mode: isThere ? UInt32(status.st_mode & 0o777) : copy.mode, owner: owner)
+        // A second name for the file that is there: nothing is moved away, and it comes back as it is, ACL and all.
+        guard !isThere || isKept || keepName(copy.path, old) == 0 else {
+            let why = Files.reason()
             unlink(new)
-            throw error
+            throw .failed("Cannot keep \(copy.path) for the case of a failure: \(why).")
         }
         return Staged(path: copy.path, new: new, old: isThere ? old : nil)
     }
 
     /// - Parameter owner: `USER` or `USER.GROUP`; the user's own group where none is said.
-    private static func give(_ path: String, to owner: String) throws(AgentError) {
+    private static func account(_ owner: String, for path: String) throws(AgentError) -> (user: uid_t, group: gid_t) {
         let parts = owner.split(separator: ".", maxSplits: 1).map(String.init)
         guard let user = parts.first, let entry = getpwnam(user) else {
             throw .needsPerson("There is no user \(owner.sanitized), whom \(path) is to belong to.")
         }
         let (number, own) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
-        var group = own
-        if parts.count == 2 {
-            guard let found = getgrnam(parts[1]) else { throw .needsPerson("There is no group \(parts[1].sanitized).") }
-            group = found.pointee.gr_gid
-        }
-        guard lchown(path, number, group) == 0 else {
-            throw .failed("Cannot give \(path) to \(owner.sanitized): \(Files.reason()).")
-        }
+        guard parts.count == 2 else { return (number, own) }
+        guard let found = getgrnam(parts[1]) else { throw .needsPerson("There is no group \(parts[1].sanitized).") }
+        return (number, found.pointee.gr_gid)
     }
 }
 

@@ -29,7 +29,10 @@ enum Files {
     }
 
     /// Writes a file that did not exist, and syncs it. Its folder is not synced.
-    static func create(_ bytes: some Collection<UInt8>, at path: String, mode: UInt32) throws(AgentError) {
+    /// - Parameter owner: whom it is to belong to; nil: to this process's user.
+    static func create(
+        _ bytes: some Collection<UInt8>, at path: String, mode: UInt32, owner: (user: uid_t, group: gid_t)? = nil
+    ) throws(AgentError) {
         let file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode_t(mode & 0o600))
         guard file >= 0 else { throw .failed("Cannot write \(path): \(reason())") }
         let bytes = Array(bytes)
@@ -40,6 +43,8 @@ enum Files {
                 if count >= 0 { written += count } else if errno != EINTR { failure = reason() }
             }
         }
+        // By the open file, for whoever owns the folder may put another in its place; before the mode, which a new owner may lose bits of.
+        if failure == nil, let owner, fchown(file, owner.user, owner.group) != 0 { failure = reason() }
         if failure == nil, fchmod(file, mode_t(mode)) != 0 || fsync(file) != 0 { failure = reason() }
         if close(file) != 0, failure == nil { failure = reason() }
         if let failure {
