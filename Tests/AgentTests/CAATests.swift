@@ -7,7 +7,7 @@ import Testing
 @testable import Agent
 
 /// CAA records of a real BIND, looked at before a CA is asked.
-struct CAATests {
+@Suite(.enabled(if: Bind.isInstalled, "BIND is not installed")) struct CAATests {
     let folder: TemporaryFolder
     let time = SimulatedTime()
     let events = EventList()
@@ -18,8 +18,13 @@ struct CAATests {
     init() async throws {
         folder = try TemporaryFolder()
         try folder.write("hook", "#!/bin/sh\nexit 0\n", mode: 0o755)
-        bind = try await Bind(
+        try folder.write(
+            "zone",
             """
+            $TTL 1
+            @ IN SOA ns.shop.test. admin.shop.test. 1 60 60 60 1
+            @ IN NS ns.shop.test.
+            ns IN A 127.0.0.1
             @ CAA 0 issue "one.ca"
             www A 127.0.0.1
             both CAA 0 issue "one.ca"
@@ -28,7 +33,9 @@ struct CAATests {
             wild CAA 0 issue "two.ca"
             wild CAA 0 issuewild "one.ca"
             alias CNAME wild
+
             """)
+        bind = try await Bind(in: folder, "zone \"shop.test\" { type primary; file \"\(folder.path("zone"))\"; };")
         let (clock, mood) = (time, mood)
         func ca(_ base: String, _ identity: String) async throws -> FakeCA {
             var faults = FakeCA.Faults()
@@ -57,7 +64,7 @@ struct CAATests {
 
     private func orders(_ ca: FakeCA) -> Int { ca.requests.count { $0.path == "/order" } }
 
-    @Test(.enabled(if: Bind.isInstalled)) func `what a CA would refuse is not ordered, and the record to add is told`()
+    @Test func `what a CA would refuse is not ordered, and the record to add is told`()
         async throws
     {
         #expect(try await agent().issue(request(first, ["a.b.www.shop.test"])).code == .changed)
@@ -83,7 +90,7 @@ struct CAATests {
         #expect(try await agent().issue(regardless).code == .changed)
     }
 
-    @Test(.enabled(if: Bind.isInstalled)) func `a renewal passes over a CA that CAA records keep out`() async throws {
+    @Test func `a renewal passes over a CA that CAA records keep out`() async throws {
         for ca in [second, third] {
             var account = IssueRequest(names: [])
             account.ca = ca.directory
@@ -117,7 +124,7 @@ struct CAATests {
         #expect(agent().store.health(second.directory).isWell(at: time.now), "it is not the CA's fault")
     }
 
-    @Test(.enabled(if: Bind.isInstalled)) func `a switch begins only when the new CA may issue all of them`() async throws {
+    @Test func `a switch begins only when the new CA may issue all of them`() async throws {
         for name in ["www.shop.test", "wild.shop.test"] {
             var wanted = request(first, [name])
             wanted.preflight = false
@@ -156,45 +163,4 @@ struct CAATests {
             Issue.record("asked nobody")
         } catch { #expect(error.code == .needsPerson && error.message.contains("nowhere")) }
     }
-}
-
-/// A real BIND on loopback with the zone `shop.test`.
-final class Bind: Sendable {
-    static let isInstalled = FileManager.default.isExecutableFile(atPath: Program.find("named"))
-    let address: String
-    private let folder: TemporaryFolder
-    private let named: RunningProgram?
-
-    /// - Parameter records: in zone file syntax.
-    init(_ records: String) async throws {
-        folder = try TemporaryFolder()
-        let port = try freePort()
-        address = "127.0.0.1:\(port)"
-        guard Self.isInstalled else {
-            named = nil
-            return
-        }
-        try folder.write(
-            "zone",
-            "$TTL 1\n@ IN SOA ns.shop.test. admin.shop.test. 1 60 60 60 1\n@ IN NS ns.shop.test.\nns IN A 127.0.0.1\n\(records)\n"
-        )
-        let configuration = try folder.write(
-            "named.conf",
-            """
-            options {
-              directory "\(folder.path)"; pid-file "\(folder.path("named.pid"))"; session-keyfile "\(folder.path("session.key"))";
-              listen-on port \(port) { 127.0.0.1; }; listen-on-v6 { none; };
-              recursion yes; allow-query { any; }; dnssec-validation no; notify no; empty-zones-enable no;
-            };
-            controls { };
-            zone "shop.test" { type primary; file "\(folder.path("zone"))"; };
-
-            """)
-        let program = try RunningProgram("named", ["-c", configuration, "-f", "-g"], log: folder.path("log"))
-        named = program
-        try await program.printed("all zones loaded")
-        try await program.printed("running")
-    }
-
-    deinit { named?.signal(SIGKILL) }
 }

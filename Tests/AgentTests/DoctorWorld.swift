@@ -10,15 +10,15 @@ import TestSupport
 /// A BIND that serves one zone differently at 127.0.0.1 and at ::1, and one zone whose signatures are broken; `doctor.test` has a third server that
 /// is dead. 127.0.0.1 also serves as the resolver.
 final class DoctorNames: Sendable {
-    let folder: TemporaryFolder
-    let port: Int
+    private let folder: TemporaryFolder
+    private let bind: Bind
+    var port: Int { bind.port }
+    var address: String { bind.address }
     /// DS record of the broken zone, as it would be with an intact one.
     let anchor: String
-    private let named: RunningProgram
 
     init() async throws {
         folder = try TemporaryFolder()
-        port = try freePort()
         let head = """
             $TTL 60
             @ IN SOA ns1 admin 1 60 60 60 1
@@ -59,30 +59,16 @@ final class DoctorNames: Sendable {
         func zone(_ name: String, _ file: String) -> String {
             "zone \"\(name)\" { type primary; file \"\(place.path(file))\"; };"
         }
-        let configuration = try folder.write(
-            "named.conf",
+        bind = try await Bind(
+            in: folder, onIPv6: true,
             """
-            options {
-              directory "\(folder.path)"; pid-file "\(folder.path("named.pid"))"; session-keyfile "\(folder.path("session.key"))";
-              listen-on port \(port) { 127.0.0.1; }; listen-on-v6 port \(port) { ::1; };
-              recursion yes; allow-query { any; }; dnssec-validation no; notify no; empty-zones-enable no;
-            };
-            controls { };
             view "one" {
               match-destinations { 127.0.0.1; };
               \(zone("doctor.test", "one.zone")) \(zone("lame.test", "lame.zone")) \(zone("bad.test", "bad.signed"))
             };
             view "two" { match-destinations { any; }; \(zone("doctor.test", "two.zone")) };
-
             """)
-        named = try RunningProgram("named", ["-c", configuration, "-f", "-g"], log: folder.path("log"))
-        try await named.printed("all zones loaded")
-        try await named.printed("running")
     }
-
-    deinit { named.signal(SIGKILL) }
-
-    var address: String { "127.0.0.1:\(port)" }
 }
 
 /// A web server in this process that says what a test wants, raw.

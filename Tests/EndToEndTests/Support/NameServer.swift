@@ -4,12 +4,10 @@ import TestSupport
 /// A real BIND on loopback with the zone `e2e.test`: every name in it is 127.0.0.1, and records can be changed by nsupdate.
 final class NameServer: Sendable {
     let folder: TemporaryFolder
-    let port: Int
-    private let named: RunningProgram
+    private let bind: Bind
 
     init() async throws {
         folder = try TemporaryFolder()
-        port = try freePort()
         try folder.write(
             "zone",
             """
@@ -24,27 +22,16 @@ final class NameServer: Sendable {
             """)
         // Where challenges are delegated to; nothing is there unless it is put there.
         try folder.write("challenges", "$TTL 1\n@ IN SOA ns.e2e.test. admin.e2e.test. 1 60 60 60 1\n@ IN NS ns.e2e.test.\n")
-        let configuration = try folder.write(
-            "named.conf",
+        bind = try await Bind(
+            in: folder,
             """
-            options {
-              directory "\(folder.path)"; pid-file "\(folder.path("named.pid"))"; session-keyfile "\(folder.path("session.key"))";
-              listen-on port \(port) { 127.0.0.1; }; listen-on-v6 { none; };
-              recursion yes; allow-query { any; }; dnssec-validation no; notify no; empty-zones-enable no;
-            };
-            controls { };
             zone "e2e.test" { type primary; file "\(folder.path("zone"))"; allow-update { 127.0.0.1; }; };
             zone "challenges.test" { type primary; file "\(folder.path("challenges"))"; allow-update { 127.0.0.1; }; };
-
             """)
-        named = try RunningProgram("named", ["-c", configuration, "-f", "-g"], log: folder.path("log"))
-        try await named.printed("all zones loaded")
-        try await named.printed("running")
     }
 
-    deinit { named.signal(SIGKILL) }
-
-    var address: String { "127.0.0.1:\(port)" }
+    private var port: Int { bind.port }
+    var address: String { bind.address }
 
     /// Adds records to one zone: `add("e2e.test", "a.e2e.test. 1 TXT value")`.
     func add(_ zone: String, _ records: String...) async throws {
